@@ -1,0 +1,47 @@
+"""Settings of the installation, with their defaults: `BYLINE = {...}` in Django settings.
+
+One table, so that an unknown name is an error at start (platform/checks.py) and a reader
+finds every knob in one place. Times are seconds, paths are strings or Path.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+_HOME = Path(os.environ.get("BYLINE_HOME") or Path.home() / ".byline")
+
+DEFAULTS: dict[str, Any] = {
+    "HOME": _HOME,  # keys/, media/, work/ and, when embedded, the database live below it
+    "POLICY_FILE": None,  # None: the policy shipped in byline/safety/policies/default.yaml
+    "PROFILE": "newsroom",  # default policy profile
+    "LOG_ORIGIN": "byline.local/log",  # first line of every checkpoint (C2SP tlog-checkpoint)
+    "SEAL_INTERVAL_S": 0.2,
+    "PROOF_TIMEOUT_S": 60.0,  # the prove stage waits this long for a covering checkpoint
+    "LEASE_S": 60.0,  # a claimed job is free again when its lease ran out
+    "HEARTBEAT_S": 10.0,
+    "SWEEP_S": 30.0,
+    "MAX_ATTEMPTS": 5,  # claims per job before it fails with a reason
+    "VIDEO_ENGINES": {
+        "default": {"CLASS": "byline.generation.engines.wan.WanEngine", "CONFIG": {}},
+    },
+    "VOICES": {
+        "default": {"CLASS": "byline.generation.voices.espeak.EspeakVoice", "CONFIG": {}},
+    },
+    "BRANDS": {},  # name -> brand kit, beside those shipped in byline/generation/brands/
+    "VERIFY_MAX_BYTES": 200 * 1024 * 1024,
+    "VERIFY_MAX_SECONDS": 60.0,
+    "PUBLIC_BASE_URL": "http://localhost:8000",
+}
+
+
+def get(name: str) -> Any:
+    """The value of one setting. KeyError for a name that is not in `DEFAULTS`: a programming error."""
+    from django.conf import settings
+
+    default = DEFAULTS[name]
+    return getattr(settings, "BYLINE", {}).get(name, default)
+
+
+def home() -> Path:
+    """Root of the installation's private files."""
+    return Path(get("HOME"))

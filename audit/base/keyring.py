@@ -1,0 +1,79 @@
+"""Key files of one installation, one per purpose, under `$BYLINE_HOME/keys` (0700, files 0600).
+
+The web process may check but never sign: it runs with BYLINE_PROCESS=web, and `read` then
+refuses the signing purposes. Making keys is `byline.platform.keys.create`; nothing here logs
+or returns key material in an error.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+from byline.audit.base import conf
+from byline.audit.base.errors import ConfigurationError
+
+# purpose -> file name. Private unless listed in PUBLIC.
+FILES = {
+    "c2pa_ca": "c2pa_ca.key.pem",
+    "c2pa_ca_cert": "c2pa_ca.cert.pem",
+    "c2pa_leaf": "c2pa_leaf.key.pem",
+    "c2pa_chain": "c2pa_leaf.chain.pem",  # leaf first, then intermediates, without the root
+    "tsa_ca_cert": "tsa_ca.cert.pem",
+    "tsa": "tsa.key.pem",
+    "tsa_cert": "tsa.cert.pem",
+    "log": "log.key.pem",  # Ed25519, PKCS#8
+    "log_vkey": "log.vkey.txt",  # C2SP signed-note verifier key
+    "watermark": "watermark.key",  # 32 raw bytes
+    "id": "id.key",  # 32 raw bytes: authenticates mark ids
+    "data": "data.key",  # 32 raw bytes: encrypts data at rest
+}
+PUBLIC = {"c2pa_ca_cert", "c2pa_chain", "tsa_ca_cert", "tsa_cert", "log_vkey"}
+SIGNING = {"c2pa_ca", "c2pa_leaf", "tsa", "log"}
+
+
+class KeyUnavailable(ConfigurationError):
+    code = "key_unavailable"
+    help = "Run `byline setup` to make this installation's keys, or restore them from your backup."
+
+
+class KeyRefused(ConfigurationError):
+    code = "key_refused"
+    help = "Signing happens in the workers and the sealer; the web process holds no signing key."
+
+
+def directory() -> Path:
+    return conf.home() / "keys"
+
+
+def path(purpose: str) -> Path:
+    return directory() / FILES[purpose]
+
+
+def read(purpose: str) -> bytes:
+    """The bytes of one key file. KeyRefused in the web process, KeyUnavailable if absent or exposed."""
+    if purpose in SIGNING and os.environ.get("BYLINE_PROCESS") == "web":
+        raise KeyRefused(f"the web process asked for the signing key {purpose!r}")
+    file = path(purpose)
+    try:
+        mode = stat.S_IMODE(file.stat().st_mode)
+        if purpose not in PUBLIC and mode & 0o077:
+            raise KeyUnavailable(
+                f"{file} is readable by others (mode {mode:o})",
+                help=f"Run `chmod 600 {file}` and rotate the key.",
+            )
+        return file.read_bytes()
+    except FileNotFoundError as error:
+        raise KeyUnavailable(f"no key for {purpose!r} at {file}") from error
+
+
+def write(purpose: str, data: bytes) -> Path:
+    """Create one key file, never overwriting; the directory is made 0700 and the file 0600."""
+    file = path(purpose)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.chmod(0o700)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as handle:
+        handle.write(data)
+        handle.flush()
+        os.fsync(handle.fileno())
+    return file

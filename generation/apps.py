@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class GenerationConfig(AppConfig):
+    name = "byline.generation"
+    label = "byline_generation"
+    default_auto_field = "django.db.models.BigAutoField"

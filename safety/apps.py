@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class SafetyConfig(AppConfig):
+    name = "byline.safety"
+    label = "byline_safety"
+    default_auto_field = "django.db.models.BigAutoField"
