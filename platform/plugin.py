@@ -1,4 +1,7 @@
-"""What a host project adds: `INSTALLED_APPS = [*plugin.APPS, ...]` and `path("byline/", include(plugin.URLS))`."""
+"""What a host project adds.
+
+`INSTALLED_APPS = [*plugin.APPS, ...]` and `path("byline/", include(plugin.URLS))`.
+"""
 
 from importlib.util import find_spec
 
