@@ -1,0 +1,1 @@
+"""Scripts that make what `safety/models` ships. Nothing at run time imports this package."""
