@@ -1,0 +1,215 @@
+"""What every test stands on: a home with keys, and a real PostgreSQL once a test asks for one.
+
+The server is a copy of a cached, already migrated cluster (Wagtail's migrations take half a
+minute, a copy takes under a second). Tests connect as `byline_app`, the role of the product: a
+test that could rewrite the log would prove nothing. Tests that commit are cleaned by putting the
+database back from its clean twin, which only the cluster's superuser can do.
+
+`DATABASE_URL` set: that server is used instead, with pytest-django's own `test_` database, and
+tests that need the roles are skipped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.test import TransactionTestCase
+
+from byline.platform import keys
+from byline.platform.database import binaries, location, roles
+from byline.platform.database.cluster import Cluster
+
+EXTERNAL = bool(os.environ.get("DATABASE_URL"))
+CLEAN = "byline_clean"
+_KEPT_TEMPLATES = 6
+_PREFIX = "byline-test-"
+_MIGRATE_OTHERS = """
+import django; django.setup()
+from django.apps import apps
+from django.core.management import call_command
+for app in apps.get_app_configs():
+    if not app.name.startswith("byline.") and (__import__("pathlib").Path(app.path) / "migrations").is_dir():
+        call_command("migrate", app.label, verbosity=0)
+"""
+_MIGRATE_ALL = """
+import django; django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def byline_home() -> Iterator[Path]:
+    """This run's `$BYLINE_HOME`, with keys, for this process and its children."""
+    with tempfile.TemporaryDirectory(prefix="byline-home-") as name:
+        home = Path(name)
+        os.environ["BYLINE_HOME"] = name
+        settings.HOME = home
+        settings.BYLINE = {**settings.BYLINE, "HOME": home}
+        settings.MEDIA_ROOT = home / "media"
+        keys.create(home, development=True)
+        yield home
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """This run's own PostgreSQL server, migrated. For tests of roles and of the database itself."""
+    if EXTERNAL:
+        pytest.skip("needs the embedded server: DATABASE_URL is set")
+    with _run_directory() as directory:
+        with _template() as template:
+            _copy(template / "data", directory / "data")
+        server = Cluster(directory, durable=False)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+if not EXTERNAL:
+
+    @pytest.fixture(scope="session")
+    def django_db_setup(django_test_environment: None, byline_home: Path, cluster: Cluster) -> Iterator[None]:
+        """Point Django, and every child process, at this run's server."""
+        from django.db import connections
+
+        urls = {
+            "DATABASE_URL": cluster.url("app"),
+            "DATABASE_OWNER_URL": cluster.url("owner"),
+            "DATABASE_SEALER_URL": cluster.url("sealer"),
+        }
+        os.environ.update(urls)
+        settings.DATABASE_ROLES = location.role_settings(byline_home)
+        connections["default"].settings_dict.update(settings.DATABASE_ROLES["app"], CONN_MAX_AGE=0)
+        original = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
+        TransactionTestCase._fixture_teardown = lambda case: restore(cluster)  # type: ignore[attr-defined]
+        yield
+        TransactionTestCase._fixture_teardown = original  # type: ignore[attr-defined]
+        connections.close_all()
+        for name in urls:
+            del os.environ[name]
+
+
+def restore(server: Cluster) -> None:
+    """Put the database back as migrated, whatever was committed: the app role could not."""
+    from django.db import connections
+
+    connections.close_all()
+    with server.connect() as connection:
+        connection.execute(f"drop database {location.NAME} with (force)")
+        connection.execute(
+            f"create database {location.NAME} template {CLEAN} strategy file_copy"
+            f" owner {location.ROLES['owner']}"
+        )
+    with server.connect(location.NAME) as connection:
+        roles.grant(connection)
+
+
+@pytest.fixture
+def connect_as(
+    transactional_db: None, cluster: Cluster
+) -> Iterator[Callable[[str], psycopg.Connection[Any]]]:
+    """`connect_as("sealer")`: a plain connection as one of the roles, closed after the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda role: stack.enter_context(contextlib.closing(psycopg.connect(cluster.url(role))))
+
+
+@contextlib.contextmanager
+def _run_directory() -> Iterator[Path]:
+    """A directory that the server's user can pass; those of killed runs are removed on the way."""
+    for old in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError), open(old / "lock") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(old)
+    directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    with open(directory / "lock", "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        directory.chmod(0o755)
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _template() -> Iterator[Path]:
+    """The cached cluster with all migrations applied; made in two steps, others' and ours.
+
+    Held under a shared lock so that another run does not tidy it away while we copy.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "byline-tests"
+    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    others, ours = _migrations_digest(lambda name: not name.startswith("byline.")), _migrations_digest()
+    with open(cache / "lock", "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        template = cache / f"all-{ours}"
+        if not template.is_dir():
+            fcntl.flock(handle, fcntl.LOCK_EX)  # one builds, the others wait for it
+            base = cache / f"base-{others}"
+            if not base.is_dir():
+                _build(base, None, _MIGRATE_OTHERS)
+            if not template.is_dir():
+                _build(template, base, _MIGRATE_ALL)
+            for kind in ("all", "base"):
+                found = sorted(cache.glob(f"{kind}-*"), key=lambda p: p.stat().st_mtime, reverse=True)
+                for old in found[_KEPT_TEMPLATES:]:
+                    shutil.rmtree(old, ignore_errors=True)
+            fcntl.flock(handle, fcntl.LOCK_SH)
+        yield template
+
+
+def _build(target: Path, base: Path | None, script: str) -> None:
+    with _run_directory() as directory:
+        if base:
+            _copy(base / "data", directory / "data")
+        server = Cluster(directory, durable=False)
+        server.start()
+        try:
+            environment = {
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE,
+                "DATABASE_URL": server.url("owner"),
+            }
+            done = subprocess.run(
+                [sys.executable, "-c", script], env=environment, text=True, capture_output=True, check=False
+            )
+            if done.returncode:
+                raise pytest.UsageError(f"the migrations failed:\n{done.stderr[-3000:]}")
+            if base:
+                with server.connect() as connection:
+                    connection.execute(f"create database {CLEAN} template {location.NAME}")
+        finally:
+            server.stop()
+        scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=target.parent))
+        _copy(directory / "data", scratch / "data")
+        scratch.rename(target)
+
+
+def _copy(source: Path, destination: Path) -> None:
+    # cp keeps the owner (the server's user, when we are root) and clones where the disk can.
+    reflink = ["--reflink=auto"] if sys.platform == "linux" else []
+    subprocess.run(["cp", "-a", *reflink, str(source), str(destination)], check=True)
+
+
+def _migrations_digest(wanted: Callable[[str], bool] = lambda name: True) -> str:
+    digest = hashlib.sha256(str(binaries.directory()).encode())
+    digest.update(Path(roles.__file__).read_bytes())
+    for app in sorted(apps.get_app_configs(), key=lambda config: config.label):
+        for file in sorted(Path(app.path).glob("migrations/*.py")) if wanted(app.name) else []:
+            digest.update(f"{app.label}/{file.name}\0".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
