@@ -1,0 +1,87 @@
+"""Keyed chips: which cell of a tile carries what, and with which sign.
+
+Every choice comes from ChaCha20 (RFC 8439) under a sub-key HMAC-SHA-256(key, label), never from
+numpy's generator: the false-accept bound in threshold.py and the secrecy of the mark both need
+signs that nobody without the key can tell from fair coin flips. One layout serves picture and
+speech: a share of the cells is a fixed synchronisation template, the rest carries code symbols.
+"""
+
+import hashlib
+import hmac
+
+import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
+from numpy.typing import NDArray
+
+from byline.audit.base.errors import ConfigurationError
+from byline.provenance.marks.coding import Code
+
+KEY_BYTES = 32
+
+
+class BadMarkKey(ConfigurationError):
+    """A watermark key that is not 32 bytes."""
+
+    code = "bad_mark_key"
+
+
+def stream(key: bytes, label: str, count: int) -> bytes:
+    """`count` bytes of ChaCha20 key stream under a sub-key for `label`. BadMarkKey unless 32 key bytes."""
+    if len(key) != KEY_BYTES:
+        raise BadMarkKey(f"a watermark key is {KEY_BYTES} bytes, this one has {len(key)}")
+    subkey = hmac.digest(key, b"byline mark " + label.encode(), hashlib.sha256)
+    return Cipher(ChaCha20(subkey, bytes(16)), mode=None).encryptor().update(bytes(count))
+
+
+def signs(key: bytes, label: str, count: int) -> NDArray[np.float32]:
+    """(count,) fair +-1."""
+    bits = np.unpackbits(np.frombuffer(stream(key, label, -(-count // 8)), np.uint8))[:count]
+    return 1 - 2 * bits.astype(np.float32)
+
+
+def permutation(key: bytes, label: str, count: int) -> NDArray[np.int64]:
+    """A random order of range(count): the sort order of 64-bit random words."""
+    words = np.frombuffer(stream(key, label, 8 * count), "<u8")
+    return np.argsort(words, kind="stable")
+
+
+class Layout:
+    """The cells of one tile under one key: a sync template and a place for every code symbol."""
+
+    def __init__(self, key: bytes, label: str, cells: int, code: Code, sync_share: float) -> None:
+        order = permutation(key, f"{label}: order", cells)
+        count = round(cells * sync_share)
+        self.cells = cells
+        self.code = code
+        self.sync_cells = order[:count]
+        self.data_cells = order[count:]
+        sign = signs(key, f"{label}: signs", cells)
+        self.sync_signs = sign[self.sync_cells]
+        self._data_signs = sign[self.data_cells]
+        self._symbol = np.arange(len(self.data_cells)) % code.symbols
+        self.template = np.zeros(cells, np.float32)  # the sync template alone
+        self.template[self.sync_cells] = self.sync_signs
+
+    def tile(self, payload: int) -> NDArray[np.float32]:
+        """(cells,) of +-1: template and payload together."""
+        tile = self.template.copy()
+        tile[self.data_cells] = self.code.encode(payload)[self._symbol] * self._data_signs
+        return tile
+
+    def decode(self, chips: NDArray[np.floating]) -> tuple[int, float, float] | None:
+        """(cells,) received chips -> (payload, score over all cells, score over data cells).
+
+        A score is <chips, tile> / |chips|: at most sqrt(cells), and under any host that does not know
+        the key P(score >= t) <= exp(-t*t/2) per tile tested. None if the CRC fails.
+        """
+        data = chips[self.data_cells]
+        soft = np.bincount(self._symbol, data * self._data_signs, self.code.symbols)
+        payload = self.code.decode(soft)
+        if payload is None:
+            return None
+        tile = self.tile(payload)
+        whole, part = float(np.linalg.norm(chips)), float(np.linalg.norm(data))
+        if part == 0.0:
+            return None
+        return payload, float(chips @ tile) / whole, float(data @ tile[self.data_cells]) / part
