@@ -1,0 +1,99 @@
+"""C2SP tlog-tiles: how a tree's hashes are cut into immutable tiles of 256. Pure, no I/O.
+
+Promise: tile (level, n) holds MTH(D[(n*256+i) * 256^level : (n*256+i+1) * 256^level]) for
+i in 0..255; only full tiles are ever stored (with their own root, which is one hash of the tile
+above), so nothing stored ever changes. A partial tile is the first hashes of what will be full.
+Left out: serving tiles and entry bundles over HTTP; `path` is ready for that.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from byline.audit import merkle
+
+HEIGHT = 8
+WIDTH = 1 << HEIGHT
+
+# (level, n, width) -> the first `width` hashes of that tile, concatenated.
+Fetch = Callable[[int, int, int], bytes]
+
+
+@dataclass(frozen=True)
+class FullTile:
+    """A complete tile: 256 hashes of 32 bytes, and the root over them."""
+
+    level: int
+    index: int
+    hashes: bytes
+    root: bytes
+
+
+def split(hashes: bytes) -> list[bytes]:
+    """Concatenated hashes -> list of 32-byte hashes."""
+    return [hashes[at : at + merkle.HASH_SIZE] for at in range(0, len(hashes), merkle.HASH_SIZE)]
+
+
+def path(level: int, index: int, width: int = WIDTH) -> str:
+    """The tile's address below the log's prefix, e.g. tile/0/x001/x234/067 or tile/1/000.p/17."""
+    parts = [f"{index % 1000:03}"]
+    while index := index // 1000:
+        parts.insert(0, f"x{index % 1000:03}")
+    partial = "" if width == WIDTH else f".p/{width}"
+    return f"tile/{level}/{'/'.join(parts)}{partial}"
+
+
+def grow(size: int, leaves: list[bytes], fetch: Fetch) -> list[FullTile]:
+    """The tiles that become full when leaf hashes are appended to a tree of `size`, lowest level first.
+
+    `fetch` is asked once per level for the partial tile on the old tree's right edge.
+    """
+    made: list[FullTile] = []
+    level, added = 0, leaves
+    while added:
+        count = size >> (HEIGHT * level)  # hashes at this level before
+        first, partial = divmod(count, WIDTH)
+        if partial + len(added) < WIDTH:
+            break
+        row = (split(fetch(level, first, partial)) if partial else []) + added
+        added = []
+        for at in range(0, len(row) - WIDTH + 1, WIDTH):
+            chunk = row[at : at + WIDTH]
+            root = merkle.root_of(chunk)
+            made.append(FullTile(level, first + at // WIDTH, b"".join(chunk), root))
+            added.append(root)
+        level += 1
+    return made
+
+
+class TileNodes:
+    """A `merkle.Nodes` over tiles of a tree of `size`: call it with (binary level, index).
+
+    Tiles are fetched once and kept, so one instance serves one proof or one root.
+    """
+
+    def __init__(self, size: int, fetch: Fetch) -> None:
+        self._size = size
+        self._fetch = fetch
+        self._tiles: dict[tuple[int, int], list[bytes]] = {}
+
+    def _tile(self, level: int, index: int) -> list[bytes]:
+        key = (level, index)
+        if key not in self._tiles:
+            width = min(WIDTH, (self._size >> (HEIGHT * level)) - index * WIDTH)
+            if width <= 0:
+                raise merkle.MerkleError(f"tile {level}/{index} is not in a tree of {self._size}")
+            hashes = split(self._fetch(level, index, width))
+            if len(hashes) != width:
+                raise merkle.MerkleError(f"tile {level}/{index} has {len(hashes)} of {width} hashes")
+            self._tiles[key] = hashes
+        return self._tiles[key]
+
+    def __call__(self, level: int, index: int) -> bytes:
+        tile_level, height = divmod(level, HEIGHT)
+        start = index << height  # position among the hashes of this tile level
+        tile = self._tile(tile_level, start // WIDTH)
+        offset = start % WIDTH
+        hashes = tile[offset : offset + (1 << height)]
+        if len(hashes) != 1 << height:
+            raise merkle.MerkleError(f"subtree {level}/{index} is not complete at size {self._size}")
+        return merkle.root_of(hashes)
