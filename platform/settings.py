@@ -11,7 +11,7 @@ from pathlib import Path
 
 from byline.audit.base.conf import DEFAULTS
 from byline.platform import environment, plugin
-from byline.platform.database import location
+from byline.platform.database import broker, location
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -108,6 +108,14 @@ DATABASES = {
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Redis in production; without it the queues are tables of the same database.
+CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or broker.URL
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    broker.transport_options(DATABASE_ROLES["app"])
+    if CELERY_BROKER_URL == broker.URL
+    else {"visibility_timeout": 2 * 3600}
+)
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

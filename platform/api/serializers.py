@@ -1,0 +1,86 @@
+"""What the API takes and gives. Length and range limits here are the ones `submit` enforces again."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from byline.generation.models import GenerationRequest
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    message = serializers.CharField()
+    help = serializers.CharField()
+
+
+class GenerationCreateSerializer(serializers.Serializer[Any]):
+    prompt = serializers.CharField(max_length=2000, help_text="What the clip shows.")
+    voice_over = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+    title = serializers.CharField(max_length=120, required=False, allow_blank=True, default="")
+    brand = serializers.CharField(max_length=64, required=False, default="byline")
+    seed = serializers.IntegerField(
+        min_value=0, max_value=2**32 - 1, required=False, allow_null=True, default=None
+    )
+    seconds = serializers.FloatField(min_value=1, max_value=60, required=False, default=6.0)
+    debias = serializers.BooleanField(
+        required=False,
+        default=True,
+        help_text="Balance people whom the prompt leaves open. False keeps the prompt as it is.",
+    )
+    references = serializers.ListField(
+        child=serializers.DictField(),
+        required=False,
+        default=list,
+        help_text='Voice or face references with their consent, e.g. {"kind": "voice", "consent": "<uuid>"}.',
+    )
+
+
+class StageSerializer(serializers.Serializer[Any]):
+    stage = serializers.CharField()
+    verdict = serializers.CharField()
+    seconds = serializers.FloatField()
+    checks = serializers.ListField(child=serializers.DictField())
+
+
+class GenerationSerializer(serializers.ModelSerializer[GenerationRequest]):
+    stages = serializers.SerializerMethodField()
+    error = serializers.SerializerMethodField()
+    credentials_url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = GenerationRequest
+        fields = [
+            "id",
+            "state",
+            "title",
+            "brand",
+            "seed",
+            "progress",
+            "stage",
+            "message",
+            "created_at",
+            "updated_at",
+            "error",
+            "stages",
+            "credentials_url",
+        ]
+        read_only_fields = fields
+
+    def get_stages(self, request: GenerationRequest) -> list[dict[str, Any]]:
+        return [
+            {
+                "stage": run.stage,
+                "verdict": run.verdict,
+                "seconds": run.seconds,
+                "checks": run.checks,
+            }
+            for run in request.runs.filter(current=True)
+        ]
+
+    def get_error(self, request: GenerationRequest) -> dict[str, str] | None:
+        return request.error or None
+
+    def get_credentials_url(self, request: GenerationRequest) -> str | None:
+        from byline.platform.links import credentials_url
+
+        return credentials_url(request)

@@ -1,0 +1,14 @@
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView
+
+from byline.platform.api import views
+
+urlpatterns = [
+    path("generations", views.GenerationList.as_view(), name="generations"),
+    path("generations/<uuid:generation_id>", views.GenerationDetail.as_view(), name="generation"),
+    path(
+        "generations/<uuid:generation_id>/cancel", views.GenerationCancel.as_view(), name="generation-cancel"
+    ),
+    path("verify", views.Verify.as_view(), name="verify"),
+    path("schema", SpectacularAPIView.as_view(), name="schema"),
+]

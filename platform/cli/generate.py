@@ -1,0 +1,167 @@
+"""Make one clip from a prompt, through every gate, and write it to a file.
+
+Works through the same queues and workers as the CMS: those of a running `byline serve`, or
+services started for this command alone. Exit codes: 0 written · 20 blocked by policy · 21 held for
+a reviewer · 64 usage · 70 failed.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from byline.audit.base.errors import InvalidInput
+
+HELP = "make one clip from a prompt"
+BLOCKED, HELD, FAILED = 20, 21, 70
+_EXIT = {"ready": 0, "published": 0, "rejected": BLOCKED, "held": HELD}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("prompt", metavar="PROMPT", help="what the clip shows")
+    parser.add_argument("--voice-over", default="", metavar="TEXT", help="spoken and captioned")
+    parser.add_argument("--title", default="", help="title on screen")
+    parser.add_argument("--brand", default="byline", metavar="NAME")
+    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--keep-prompt", action="store_true", help="do not balance unspecified people")
+    parser.add_argument(
+        "--publish", action="store_true", help="publish it when ready: outsiders may then recover it"
+    )
+    parser.add_argument(
+        "--inline", action="store_true", help="run all stages in this process, without workers"
+    )
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write what each stage did as JSON")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE")
+
+
+def run(args: argparse.Namespace) -> int:
+    from byline.audit.base import conf, keyring
+    from byline.platform.cli import setup
+
+    if args.out.is_dir() or args.out.suffix.lower() != ".mp4":
+        raise InvalidInput("--out must name an .mp4 file", help="For example --out clip.mp4")
+    if not keyring.path("log_vkey").exists():
+        setup.ensure()
+    from byline.platform import supervisor
+
+    with supervisor.running(conf.home(), web=False, workers=not args.inline):
+        request = _make(args)
+    if args.report:
+        _write(args.report, json.dumps(describe(request), indent=2).encode())
+    return _finish(request, args.out)
+
+
+def _make(args: argparse.Namespace) -> Any:
+    from tqdm import tqdm
+
+    from byline.generation import states, submit
+    from byline.generation.models import GenerationRequest
+    from byline.platform.cli.session import django_ready
+
+    django_ready()
+    request = submit.submit(
+        prompt=args.prompt,
+        voice_over=args.voice_over,
+        title=args.title,
+        brand=args.brand,
+        seconds=args.seconds,
+        seed=args.seed,
+        debias=not args.keep_prompt,
+        references=[],
+        requester=f"cli:{os.environ.get('USER', 'unknown')}",
+    )
+    bar = tqdm(total=100, unit="%", bar_format="{desc:<24.24} {bar} {n:3.0f}% {elapsed}", disable=None)
+    with bar:
+
+        def show(fraction: float, message: str) -> None:
+            bar.set_description_str(message or "waiting", refresh=False)
+            bar.n = round(100 * fraction)
+            bar.refresh()
+
+        try:
+            if args.inline:
+                from byline.generation import runner
+
+                runner.run_to_end(request.pk, on_progress=show)
+            else:
+                _follow(request, show)
+        except KeyboardInterrupt:
+            submit.cancel(request.pk, actor=request.requester)
+            raise
+    request = GenerationRequest.objects.get(pk=request.pk)
+    if args.publish and request.state == "ready":
+        submit.publish(request.pk, actor=request.requester)
+        request.refresh_from_db()
+    if request.state not in states.AT_REST:
+        raise RuntimeError("the pipeline stopped before an end")
+    return request
+
+
+def _follow(request: Any, show: Any) -> None:
+    """Poll the job row, which is the truth, until it rests."""
+    from byline.generation import states
+
+    while request.state not in states.AT_REST:
+        time.sleep(0.2)
+        request.refresh_from_db()
+        show(request.progress, request.stage or request.state)
+
+
+def describe(request: Any) -> dict[str, Any]:
+    """Each stage with its verdict, checks, evidence and seconds. No prompt, no key."""
+    return {
+        "id": str(request.pk),
+        "state": request.state,
+        "seconds": round(sum(run.seconds for run in request.runs.all()), 3),
+        "error": request.error or None,
+        "result": request.result,
+        "stages": [
+            {
+                "stage": run.stage,
+                "verdict": run.verdict,
+                "seconds": round(run.seconds, 3),
+                "checks": run.checks,
+                "evidence": run.evidence,
+            }
+            for run in request.runs.filter(current=True)
+        ],
+    }
+
+
+def _finish(request: Any, out: Path) -> int:
+    code = _EXIT.get(request.state, FAILED)
+    if code == 0:
+        from byline.generation import store
+
+        out.parent.mkdir(parents=True, exist_ok=True)
+        partial = out.with_name(f".{out.name}.part")
+        with store.read_path(request.file_sha256).open("rb") as source, partial.open("wb") as target:
+            shutil.copyfileobj(source, target)
+            target.flush()
+            os.fsync(target.fileno())
+        partial.replace(out)
+        sys.stdout.write(f"{out}: {request.state}, sha256 {request.file_sha256}\n")
+        return 0
+    lines = [f"{request.state}: {request.error_message or 'no clip was made'} [{request.error_code}]"]
+    if request.error_category:
+        lines.append(f"  category: {request.error_category}")
+    if request.error_clause:
+        lines.append(f"  clause: {request.error_clause}")
+    if request.error_help:
+        lines.append(f"  {request.error_help}")
+    if code == HELD:
+        lines.append(
+            f"  Follow it as request {request.pk} in the CMS, or at /api/v1/generations/{request.pk}"
+        )
+    sys.stderr.write("\n".join(lines) + "\n")
+    return code
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)

@@ -1,0 +1,14 @@
+"""Addresses of the product running by itself: its own pages, and Wagtail when it is installed."""
+
+from importlib.util import find_spec
+
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [path("", include("byline.platform.urls"))]
+
+if find_spec("wagtail"):
+    urlpatterns += [
+        path("cms/", include("wagtail.admin.urls")),
+        path("documents/", include("wagtail.documents.urls")),
+        path("", include("wagtail.urls")),
+    ]
