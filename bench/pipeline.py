@@ -49,10 +49,9 @@ def _shares(results: Results, count: int) -> None:
         _byline("setup", home=f"{scratch}/home")
         for number, (prompt, words) in enumerate(PROMPTS[:count]):
             report = Path(scratch) / f"{number}.json"
-            _byline(
-                "generate", prompt, "--voice-over", words, "--brand", "demo-news", "--seconds", "8",
-                "--seed", number, "--report", report, "--out", f"{scratch}/{number}.mp4", home=f"{scratch}/home",
-            )  # fmt: skip
+            options = ["--brand", "demo-news", "--seconds", "8", "--seed", number, "--report", report]
+            out = Path(scratch) / f"{number}.mp4"
+            _byline("generate", prompt, "--voice-over", words, *options, "--out", out, home=f"{scratch}/home")
             stages = {row["stage"]: row["seconds"] for row in json.loads(report.read_text())["stages"]}
             engine = sum(seconds for name, seconds in stages.items() if name in ENGINE_STAGES)
             rest = sum(seconds for name, seconds in stages.items() if name not in ENGINE_STAGES)
@@ -65,7 +64,7 @@ def _shares(results: Results, count: int) -> None:
         n=count,
         low=min(shares),
         high=max(shares),
-        note=f"8 s 720p clips; engine {statistics.mean(engines):.1f} s, everything else {statistics.mean(responsible):.1f} s",
+        note=f"8 s 720p; engine {statistics.mean(engines):.1f} s, the rest {statistics.mean(responsible):.1f} s",
     )
 
 

@@ -1,4 +1,4 @@
-"""One shape for every benchmark: goal / measured / baseline / limit on screen, rows in bench/results/NAME.json.
+"""One shape for every benchmark: a table on screen, rows in bench/results/NAME.json.
 
 A row is written as soon as it is measured, so that an interrupted run resumes where it stopped:
 rows of the same commit are kept, others are measured again.
