@@ -1,0 +1,119 @@
+"""Find the real people that a prompt names, by the grammar of capitalised names and a list of ours.
+
+Promises a hold, not a register: a name is found when it is on the list of public figures, is an
+office one person holds ("the mayor of Oslo"), follows a title, or is a known first name with a
+capitalised second one. Historic and invented people are left out. What it misses: rare first
+names without a surname cue, names in lower case that are not on the list, and every script but
+Latin. Returned names go to evidence as counts and kinds only, never as text.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from importlib import resources
+from typing import Literal
+
+import yaml
+
+Kind = Literal["public", "office", "titled", "named"]
+
+
+@dataclass(frozen=True)
+class PersonName:
+    """A span of the text, `start` and `end` in characters."""
+
+    start: int
+    end: int
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class _Lists:
+    public: re.Pattern[str]
+    offices: re.Pattern[str]
+    skip: re.Pattern[str]
+    first_names: frozenset[str]
+    titles: frozenset[str]
+    not_people: frozenset[str]
+
+
+def _alternatives(text: str) -> str:
+    names = sorted((" ".join(n.split()) for n in text.split("|")), key=len, reverse=True)
+    return "|".join(re.escape(n).replace(r"\ ", r"\s+") for n in names if n)
+
+
+@functools.cache
+def _lists() -> _Lists:
+    raw = yaml.safe_load(resources.files("byline.safety").joinpath("data/people.yaml").read_text("utf-8"))
+    offices = "|".join(part.strip() for part in raw["offices"].split("|"))
+    # Single surnames that are also English words count only when capitalised.
+    return _Lists(
+        public=re.compile(rf"(?<!\w)(?:{_alternatives(raw['public_figures'])})(?!\w)", re.IGNORECASE),
+        offices=re.compile(rf"(?<!\w)(?:{offices})(?!\w)", re.IGNORECASE),
+        skip=re.compile(
+            rf"(?<!\w)(?:{_alternatives(raw['historic'])}|{_alternatives(raw['fictional'])})(?!\w)",
+            re.IGNORECASE,
+        ),
+        first_names=frozenset(raw["first_names"].split()),
+        titles=frozenset(raw["titles"].split()),
+        not_people=frozenset(raw["not_people"].split()),
+    )
+
+
+_WORD = re.compile(r"[A-ZÀ-Þ][\w'’\-]*[a-zß-ÿ][\w'’\-]*|[A-Z]\.")
+_PARTICLE = r"(?:van|von|de|da|di|del|der|den|la|le|bin|al|el|ter|dos|ibn|af)"
+# Words that are trump cards, musk scents and drakes when written small.
+_COMMON_SURNAMES = frozenset({"trump", "musk", "messi", "bono", "adele", "madonna", "oprah", "obama"})
+_RUN = re.compile(
+    rf"(?:(?:[A-ZÀ-Þ][\w'’\-]*|[A-Z]\.)(?:\s+{_PARTICLE})*\s+)+(?:[A-ZÀ-Þ][\w'’\-]*[a-zß-ÿ])",
+)
+
+
+def find(text: str) -> tuple[PersonName, ...]:
+    """Names of real people in the text, by position. Spans do not overlap."""
+    lists = _lists()
+    skipped = [m.span() for m in lists.skip.finditer(text)]
+    found: list[PersonName] = []
+
+    def free(start: int, end: int) -> bool:
+        spans = skipped + [(p.start, p.end) for p in found]
+        return all(end <= a or start >= b for a, b in spans)
+
+    for match in lists.public.finditer(text):
+        word = match.group(0)
+        if word.islower() and word in _COMMON_SURNAMES and word in {"trump", "musk", "bono"}:
+            continue
+        if free(*match.span()):
+            found.append(PersonName(*match.span(), "public"))
+    for match in lists.offices.finditer(text):
+        if free(*match.span()):
+            found.append(PersonName(*match.span(), "office"))
+    if not text.isupper() and not _title_case(text):
+        for match in _RUN.finditer(text):
+            kind = _judge(match.group(0), lists)
+            if kind is not None and free(*match.span()):
+                found.append(PersonName(*match.span(), kind))
+    return tuple(sorted(found, key=lambda p: p.start))
+
+
+def _judge(run: str, lists: _Lists) -> Kind | None:
+    """Whether a run of capitalised words names a person, and how we know."""
+    parts = [p.strip("’'").lower() for p in run.split()]
+    parts = [re.sub(r"['’]s$", "", p) for p in parts]
+    for position, part in enumerate(parts[:-1]):
+        rest = parts[position + 1 :]
+        if any(p in lists.not_people for p in rest):
+            continue
+        if part.rstrip(".") in lists.titles:
+            return "titled"
+        if part in lists.first_names and (position == 0 or parts[position - 1] not in lists.not_people):
+            return "named"
+    return None
+
+
+def _title_case(text: str) -> bool:
+    """A headline with every word capitalised gives no grammar to read names from."""
+    tokens = [t for t in re.findall(r"[A-Za-z][\w'’\-]*", text) if len(t) > 3]
+    return len(tokens) >= 6 and sum(t[0].isupper() for t in tokens) > 0.8 * len(tokens)
