@@ -10,3 +10,13 @@ class PlatformConfig(AppConfig):
     # platform/ has no __init__.py (it would shadow the standard library), so Django
     # cannot find a single location for this namespace package by itself.
     path = str(Path(__file__).resolve().parent)
+
+    def ready(self) -> None:
+        from django.conf import settings
+
+        from byline.platform import checks  # noqa: F401
+
+        # Tasks go out through the current Celery app. A host project has its own; only the
+        # product's own settings (they alone have DATABASE_ROLES) make ours the current one.
+        if hasattr(settings, "DATABASE_ROLES"):
+            from byline.platform import celery_app  # noqa: F401

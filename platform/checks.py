@@ -1,0 +1,96 @@
+"""System checks: a mistake in settings, keys or policy stops the start and says what to do.
+
+Promises: an unknown name is an error, never ignored; development keys are refused while DEBUG is
+off; the web process is told apart from those that sign. Nothing here prints a value that could be
+secret. Plug-ins are checked by the rooms that load them.
+"""
+
+import stat
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+from byline.audit.base import conf, keyring
+from byline.platform import environment, keys
+
+_Apps = Sequence[AppConfig] | None
+
+
+@register(Tags.compatibility)
+def check_setting_names(app_configs: _Apps = None, **_: Any) -> Iterable[CheckMessage]:
+    """E001, E002, E003: a name in BYLINE or the environment that means nothing, or a wrong type."""
+    ours = getattr(settings, "BYLINE", {})
+    for name in sorted(set(ours) - set(conf.DEFAULTS)):
+        yield Error(
+            f"BYLINE has no setting {name!r}.",
+            hint=f"Known: {', '.join(sorted(conf.DEFAULTS))}.",
+            id="byline.E001",
+        )
+    for name in environment.unknown_names():
+        yield Error(
+            f"The environment variable {name} means nothing to Byline.",
+            hint="Correct its spelling or unset it.",
+            id="byline.E002",
+        )
+    for name, default in conf.DEFAULTS.items():
+        value = ours.get(name, default)
+        number = isinstance(default, int | float) and not isinstance(default, bool)
+        if number and (isinstance(value, bool) or not isinstance(value, int | float) or value <= 0):
+            yield Error(f"BYLINE[{name!r}] must be a positive number.", id="byline.E003")
+        elif isinstance(default, dict) and not isinstance(value, dict):
+            yield Error(f"BYLINE[{name!r}] must be a dictionary.", id="byline.E003")
+
+
+@register(Tags.compatibility)
+def check_times(app_configs: _Apps = None, **_: Any) -> Iterable[CheckMessage]:
+    """E004: a lease that runs out between two heartbeats would let two workers do one job."""
+    if conf.get("HEARTBEAT_S") >= conf.get("LEASE_S"):
+        yield Error(
+            "HEARTBEAT_S must be shorter than LEASE_S.",
+            hint="A third of the lease leaves room for a slow disk.",
+            id="byline.E004",
+        )
+
+
+@register(Tags.compatibility)
+def check_policy_file(app_configs: _Apps = None, **_: Any) -> Iterable[CheckMessage]:
+    """E005: a policy file that is not there. What is in it, the safety room checks when it loads it."""
+    file = conf.get("POLICY_FILE")
+    if file is not None and not Path(file).is_file():
+        yield Error(
+            f"There is no policy file at {file}.",
+            hint="Correct BYLINE['POLICY_FILE'], or leave it out for the policy that comes with Byline.",
+            id="byline.E005",
+        )
+
+
+@register(Tags.security)
+def check_keys(app_configs: _Apps = None, **_: Any) -> Iterable[CheckMessage]:
+    """E010 development keys in production, E011 exposed key files, W012 a part of the keys missing."""
+    directory = keyring.directory()
+    if not directory.exists():
+        return  # a fresh installation: `byline setup` makes them
+    if not settings.DEBUG and (found := keys.for_development()):
+        yield Error(
+            f"DEBUG is off, but these keys are for development: {', '.join(found)}.",
+            hint=f"Put certificates of your own authorities into {directory}, or set DEBUG=1.",
+            id="byline.E010",
+        )
+    exposed = [directory, *(p for p in directory.iterdir() if p.is_file())]
+    for path in exposed:
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            yield Error(
+                f"{path} is open to other users of this machine.",
+                hint=f"chmod go= {path}, and rotate the key if others may have read it.",
+                id="byline.E011",
+            )
+    if lost := keys.missing():
+        yield Warning(
+            f"Keys are missing in {directory}: {', '.join(lost)}.",
+            hint="Restore them from your backup.",
+            id="byline.W012",
+        )
