@@ -1,0 +1,146 @@
+"""The picture mark on clean frames: round trip, quality, determinism, and no accept without a mark."""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+
+from byline.provenance.marks.base import BadPayload, UnmarkableInput, VideoFinding
+from byline.provenance.marks.patterns import BadMarkKey
+from byline.provenance.marks.threshold import acceptance_threshold
+from byline.provenance.marks.video import SEARCH_HYPOTHESES, VideoMark
+from byline.provenance.marks.video_geometry import Pose
+
+KEY, OTHER = bytes(range(32)), bytes(range(100, 132))
+PAYLOAD = 0xC13A61675630F066
+LUMA = np.float32([0.299, 0.587, 0.114])
+
+
+def flat_clip(count: int = 8, height: int = 360, width: int = 640) -> list[np.ndarray]:
+    """A cartoon: two flat grounds, a moving ball, a dark lower third."""
+    clip = []
+    for n in range(count):
+        frame = np.empty((height, width, 3), np.uint8)
+        frame[:] = (96, 150, 200)
+        frame[height * 3 // 5 :] = (70, 120, 60)
+        cv2.circle(frame, (width // 5 + 8 * n, height // 2), height // 7, (200, 60, 50), -1, cv2.LINE_AA)
+        frame[height * 6 // 7 :] = (24, 28, 44)
+        clip.append(frame)
+    return clip
+
+
+def busy_clip(count: int = 8, height: int = 360, width: int = 640) -> list[np.ndarray]:
+    """Moving 1/f texture with a photograph's contrast."""
+    rng = np.random.default_rng(5)
+    big = (height + 4 * count, width + 4 * count)
+    radius = np.hypot(np.fft.fftfreq(big[0])[:, None], np.fft.rfftfreq(big[1])[None]) + 1e-3
+    layers = [np.fft.irfft2(np.fft.rfft2(rng.normal(size=big)) / radius**1.2, big) for _ in range(3)]
+    image = np.stack([110 + 45 * (layers[0] + 0.3 * layer) / layers[0].std() for layer in layers], axis=-1)
+    image = np.clip(image, 0, 255).astype(np.uint8)
+    return [np.ascontiguousarray(image[3 * n : 3 * n + height, 2 * n : 2 * n + width]) for n in range(count)]
+
+
+def psnr_luma(before: list[np.ndarray], after: list[np.ndarray]) -> float:
+    errors = [np.mean(((a.astype(np.float32) - b) @ LUMA) ** 2) for b, a in zip(before, after, strict=True)]
+    return float(10 * np.log10(255**2 / np.mean(errors)))
+
+
+@pytest.mark.parametrize(("make", "least_db"), [(flat_clip, 44.0), (busy_clip, 42.3)])
+def test_round_trip_at_the_promised_quality(make, least_db: float) -> None:
+    clip = make()
+    mark = VideoMark([KEY])
+    marked = list(mark.embed(iter(clip), PAYLOAD))
+    assert mark.detect(marked) == VideoFinding(PAYLOAD, 0, "as embedded")
+    assert least_db <= psnr_luma(clip, marked) <= least_db + 1.5
+
+
+def test_same_input_same_output() -> None:
+    clip = flat_clip(3)
+    first, second = (list(VideoMark([KEY]).embed(iter(clip), PAYLOAD)) for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_embedding_streams_and_leaves_its_input_alone() -> None:
+    clip = flat_clip(3)
+    originals = [frame.copy() for frame in clip]
+    taken = []
+
+    def source() -> Iterator[np.ndarray]:
+        for number, frame in enumerate(clip):
+            taken.append(number)
+            yield frame
+
+    stream = VideoMark([KEY]).embed(source(), PAYLOAD)
+    assert next(stream).shape == clip[0].shape
+    assert taken == [0]
+    list(stream)
+    assert all(np.array_equal(a, b) for a, b in zip(originals, clip, strict=True))
+
+
+def test_only_luma_moves() -> None:
+    frame = flat_clip(1)[0]
+    delta = next(VideoMark([KEY]).embed([frame], PAYLOAD)).astype(int) - frame
+    assert np.abs(delta).max() >= 1
+    assert np.array_equal(delta[..., 0], delta[..., 1])
+    assert np.array_equal(delta[..., 0], delta[..., 2])
+
+
+def test_the_smooth_side_of_an_edge_is_not_marked_harder() -> None:
+    frame = np.full((360, 640, 3), 60, np.uint8)
+    frame[:, 320:] = 200
+    delta = next(VideoMark([KEY]).embed([frame], PAYLOAD)).astype(np.float32)[..., 0] - frame[..., 0]
+    beside = np.sqrt(np.mean(delta[:, 296:316] ** 2))
+    far = np.sqrt(np.mean(delta[:, 60:260] ** 2))
+    assert beside < 1.15 * far
+
+
+@pytest.mark.parametrize("make", [flat_clip, busy_clip])
+def test_unmarked_is_none(make) -> None:
+    assert VideoMark([KEY, OTHER]).detect(make()) is None
+
+
+def test_noise_and_blank_frames_are_none() -> None:
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 256, (360, 640, 3), dtype=np.uint8) for _ in range(3)]
+    assert VideoMark([KEY]).detect(noise) is None
+    assert VideoMark([KEY]).detect([np.zeros((360, 640, 3), np.uint8)] * 3) is None
+    assert VideoMark([KEY]).detect([]) is None
+
+
+def test_a_wrong_key_finds_nothing_and_each_active_key_is_named() -> None:
+    marked = list(VideoMark([OTHER]).embed(flat_clip(), PAYLOAD))
+    assert VideoMark([KEY]).detect(marked) is None
+    assert VideoMark([KEY, OTHER]).detect(marked) == VideoFinding(PAYLOAD, 1, "as embedded")
+
+
+def test_a_finding_tells_no_score() -> None:
+    found = VideoMark([KEY]).detect(list(VideoMark([KEY]).embed(flat_clip(4), PAYLOAD)))
+    assert found is not None
+    assert set(vars(found)) == {"payload", "key_index", "geometry", "confidence"}
+    assert found.confidence == "accepted under FP < 1e-09"
+
+
+def test_every_pose_the_search_can_end_in_is_counted() -> None:
+    assert [len(set(Pose().neighbours(stage))) for stage in range(3)] == [9, 9, 9]
+    assert SEARCH_HYPOTHESES == 2 * 72 * 72 * (1 + 6 * 9**3)
+    alone = acceptance_threshold(payload_bits=64, hypotheses=SEARCH_HYPOTHESES, keys=1, false_accept=1e-9)
+    assert VideoMark([KEY])._search_threshold > alone  # half of the budget is the homography test's
+    assert VideoMark([KEY, OTHER])._search_threshold > VideoMark([KEY])._search_threshold
+
+
+def test_unusable_input_is_refused() -> None:
+    with pytest.raises(UnmarkableInput):
+        VideoMark([])
+    with pytest.raises(BadMarkKey):
+        VideoMark([b"short"])
+    mark = VideoMark([KEY])
+    for bad in (np.zeros((360, 640), np.uint8), np.zeros((360, 640, 3)), np.zeros((64, 640, 3), np.uint8)):
+        with pytest.raises(UnmarkableInput):
+            next(mark.embed([bad], PAYLOAD))
+        with pytest.raises(UnmarkableInput):
+            mark.detect([bad])
+    with pytest.raises(UnmarkableInput):
+        mark.detect([np.zeros((360, 640, 3), np.uint8), np.zeros((360, 480, 3), np.uint8)])
+    with pytest.raises(BadPayload):
+        next(mark.embed(flat_clip(1), 2**64))
