@@ -1,0 +1,279 @@
+"""Text to video with a Wan-architecture diffusers pipeline: the shipped starter, or any Wan model.
+
+`MODEL` is "starter" (byline/generation/starter/weights), a local folder in diffusers' layout, or a
+hub id with a pinned `REVISION`. A folder without a text encoder gets MiniLM, as the starter does.
+Nothing is fetched unless `DOWNLOAD` is true; what is missing is one clear MissingWeights error.
+Left out: image-to-video, editing and LoRA, which the same weights serve through diffusers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from byline.audit.base import heavy
+from byline.audit.base.errors import BylineError, ConfigurationError, InvalidInput, MissingWeights
+from byline.generation.engines.base import (
+    EngineExample,
+    EngineFailed,
+    EngineInfo,
+    VideoTask,
+    never_cancelled,
+    no_progress,
+)
+from byline.generation.starter import text
+
+STARTER = Path(__file__).resolve().parent.parent / "starter" / "weights"
+STARTER_VERSION = "0.1"
+MAX_STEPS, MAX_FRAMES = 100, 257  # bounds on what one task may cost
+
+
+@dataclass(frozen=True)
+class WanConfig:
+    """CONFIG of the engine. Sizes are pixels, multiples of 16; 0 leaves it to the model's own."""
+
+    MODEL: str = "starter"
+    REVISION: str = ""
+    DOWNLOAD: bool = False
+    DEVICE: str = "auto"  # "auto", "cpu", "cuda", "cuda:1"
+    DTYPE: str = "auto"  # "auto", "float32", "bfloat16", "float16"
+    WIDTH: int = 112
+    HEIGHT: int = 64
+    FRAMES: int = 17
+    FPS: float = 8.0
+    STEPS: int = 24
+    GUIDANCE: float = 4.0
+    MAX_TOKENS: int = 0  # 0: 24 with MiniLM, 512 otherwise
+    LICENCE: str = ""
+
+    @classmethod
+    def read(cls, given: dict[str, Any]) -> WanConfig:
+        """Typed values from a settings mapping. Raises ConfigurationError naming the first wrong key."""
+        types = {f.name: type(f.default) for f in fields(cls)}
+        for key, value in given.items():
+            if key not in types:
+                raise ConfigurationError(
+                    f"WanEngine has no setting {key!r}", help=f"Known settings: {', '.join(sorted(types))}."
+                )
+            wanted = types[key]
+            fits = isinstance(value, wanted) or (wanted is float and isinstance(value, int))
+            if not fits or (isinstance(value, bool) and wanted is not bool):
+                raise ConfigurationError(
+                    f"WanEngine setting {key} must be {wanted.__name__}, not {type(value).__name__}",
+                    help="Correct VIDEO_ENGINES in the settings.",
+                )
+        config = cls(**given)
+        config._check()
+        return config
+
+    def _check(self) -> None:
+        rules = (
+            (self.WIDTH > 0 and self.WIDTH % 16 == 0, "WIDTH must be a multiple of 16"),
+            (self.HEIGHT > 0 and self.HEIGHT % 16 == 0, "HEIGHT must be a multiple of 16"),
+            (0 < self.FRAMES <= MAX_FRAMES and self.FRAMES % 4 == 1, "FRAMES must be 1 + 4k"),
+            (0 < self.STEPS <= MAX_STEPS, f"STEPS must be 1 to {MAX_STEPS}"),
+            (self.FPS > 0, "FPS must be above 0"),
+            (self.DTYPE in ("auto", "float32", "bfloat16", "float16"), "DTYPE is not known"),
+            (re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.DEVICE) is not None, "DEVICE is not known"),
+            (
+                self.local or bool(re.fullmatch(r"[0-9a-f]{40}", self.REVISION)),
+                f"{self.MODEL!r} needs a REVISION",
+            ),
+        )
+        for holds, message in rules:
+            if not holds:
+                raise ConfigurationError(
+                    f"WanEngine: {message}",
+                    help="Pin a hub model by its full commit hash; a local folder starts with ./ or /."
+                    if "REVISION" in message
+                    else "Correct VIDEO_ENGINES in the settings.",
+                )
+
+    @property
+    def local(self) -> bool:
+        return self.MODEL == "starter" or self.MODEL.startswith((".", "/", "~"))
+
+    @property
+    def folder(self) -> Path:
+        return STARTER if self.MODEL == "starter" else Path(self.MODEL).expanduser()
+
+
+class WanEngine:
+    """One Wan pipeline, loaded on first use and kept; one clip at a time."""
+
+    def __init__(self, **config: Any) -> None:
+        self.config = WanConfig.read(config)
+        self._lock = threading.Lock()
+
+    @property
+    def starter(self) -> bool:
+        return self.config.MODEL == "starter"
+
+    @cached_property
+    def info(self) -> EngineInfo:
+        c = self.config
+        digest = self._weights_digest() if c.local else ""
+        return EngineInfo(
+            name="byline-starter" if self.starter else (c.folder.name if c.local else c.MODEL),
+            version=STARTER_VERSION if self.starter else (c.REVISION[:12] or "local"),
+            revision=c.REVISION or f"sha256:{digest}",
+            licence="Apache-2.0" if self.starter else (c.LICENCE or "not stated"),
+            width=c.WIDTH,
+            height=c.HEIGHT,
+            frames=c.FRAMES,
+            fps=c.FPS,
+            text_encoder=f"{text.NAME} sha256:{text.SHA256}" if self._needs_minilm else "the model's own",
+            drawn=self.starter,
+            weights_sha256=digest,
+        )
+
+    def self_check(self) -> None:
+        if not self.config.local:
+            return
+        self._weights_files()
+        if self._needs_minilm:
+            text.verified()
+
+    def generate(
+        self,
+        task: VideoTask,
+        progress: Callable[[float], None] = no_progress,
+        check_cancelled: Callable[[], None] = never_cancelled,
+    ) -> np.ndarray:
+        c = self.config
+        frames, steps = task.frames or c.FRAMES, task.steps or c.STEPS
+        if not task.prompt.strip():
+            raise InvalidInput("the prompt is empty", help="Say what the clip should show.")
+        if not (1 <= steps <= MAX_STEPS and 1 <= frames <= MAX_FRAMES and frames % 4 == 1):
+            raise InvalidInput(
+                f"{frames} frames in {steps} steps cannot be made",
+                help=f"Frames are 1 + 4k up to {MAX_FRAMES}; steps are 1 to {MAX_STEPS}.",
+            )
+        check_cancelled()
+        with self._lock:
+            pipeline = self._pipeline
+            torch = heavy.load("torch")
+
+            def after_step(_: Any, step: int, __: Any, kept: dict[str, Any]) -> dict[str, Any]:
+                progress((step + 1) / (steps + 1))  # the last share is the decoder's
+                check_cancelled()
+                return kept
+
+            out = pipeline(
+                prompt=task.prompt,
+                negative_prompt=task.negative_prompt,
+                width=c.WIDTH,
+                height=c.HEIGHT,
+                num_frames=frames,
+                num_inference_steps=steps,
+                guidance_scale=c.GUIDANCE if task.guidance is None else task.guidance,
+                generator=torch.Generator("cpu").manual_seed(task.seed),
+                max_sequence_length=self.max_tokens,
+                output_type="np",
+                callback_on_step_end=after_step,
+            ).frames[0]
+        check_cancelled()
+        if not np.isfinite(out).all():
+            raise EngineFailed("the model gave values that are not numbers")
+        progress(1.0)
+        return (np.clip(out, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
+
+    def examples(self) -> tuple[EngineExample, ...]:
+        """Known answers of the shipped starter; another model has none here."""
+        if not self.starter:
+            return ()
+
+        def light(frames: np.ndarray) -> float:
+            return float(frames.mean())
+
+        def red_over_blue(frames: np.ndarray) -> float:
+            return float(frames[..., 0].mean() - frames[..., 2].mean())
+
+        return (
+            EngineExample(
+                VideoTask("a red ball stays still at night", seed=1),
+                "a night is dark",
+                lambda f: light(f) < 90,
+            ),
+            EngineExample(
+                VideoTask("a red ball stays still in the snow", seed=1),
+                "snow is bright",
+                lambda f: light(f) > 140,
+            ),
+            EngineExample(
+                VideoTask("a white bird moves right in the desert", seed=1),
+                "a desert's ground is warm",
+                lambda f: red_over_blue(f[:, f.shape[1] * 3 // 4 :]) > 30,
+            ),
+        )
+
+    # ------------------------------------------------------------------ loading
+
+    @property
+    def max_tokens(self) -> int:
+        return self.config.MAX_TOKENS or (text.MAX_TOKENS if self._needs_minilm else 512)
+
+    @property
+    def _needs_minilm(self) -> bool:
+        return self.config.local and not (self.config.folder / "text_encoder").is_dir()
+
+    def _weights_files(self) -> list[Path]:
+        folder = self.config.folder
+        files = sorted(folder.glob("*/*.safetensors"))
+        parts = {file.parent.name for file in files}
+        if not (folder / "model_index.json").is_file() or not {"transformer", "vae"} <= parts:
+            raise MissingWeights(
+                f"no Wan model in diffusers' layout at {folder}",
+                help="Reinstall byline: its wheel holds the starter's weights."
+                if self.starter
+                else "MODEL must be a folder made by save_pretrained: model_index.json, transformer/, vae/.",
+            )
+        return files
+
+    def _weights_digest(self) -> str:
+        """SHA-256 over the names and SHA-256 of all weight files, in order."""
+        total = hashlib.sha256()
+        for file in self._weights_files():
+            with file.open("rb") as handle:
+                part = hashlib.file_digest(handle, "sha256").hexdigest()
+            total.update(f"{file.parent.name}/{file.name} {part}\n".encode())
+        return total.hexdigest()
+
+    @cached_property
+    def _pipeline(self) -> Any:
+        torch, diffusers = heavy.load("torch"), heavy.load("diffusers")
+        c = self.config
+        device = c.DEVICE if c.DEVICE != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+        name = c.DTYPE if c.DTYPE != "auto" else ("float32" if device == "cpu" else "bfloat16")
+        extra: dict[str, Any] = {}
+        if c.local:
+            self._weights_files()
+        if self._needs_minilm:
+            extra["tokenizer"], extra["text_encoder"] = text.load()
+        try:
+            pipeline = diffusers.WanPipeline.from_pretrained(
+                str(c.folder) if c.local else c.MODEL,
+                revision=c.REVISION or None,
+                local_files_only=c.local or not c.DOWNLOAD,
+                dtype=getattr(torch, name),
+                **extra,
+            )
+        except BylineError:
+            raise
+        except (OSError, ValueError) as error:
+            raise MissingWeights(
+                f"the model {c.MODEL!r} is not on this machine",
+                help=f"Run `hf download {c.MODEL} --revision {c.REVISION}`, or set DOWNLOAD to true."
+                if not c.local
+                else "MODEL must be a complete folder made by save_pretrained.",
+            ) from error
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline.to(device)

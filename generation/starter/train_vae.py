@@ -1,0 +1,155 @@
+"""Train the starter's autoencoder: first single frames, then whole clips. Resumes from its state file.
+
+Stage "frames" is an image autoencoder (T=1). Stage "clips" starts as that image model on each
+frame and learns the temporal sampling on all 17 frames. The loss weighs the subject's pixels and
+edges, because subjects are a tenth of the picture and a plain mean forgets them.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from byline.audit.base import heavy
+from byline.generation.starter import scenes
+from byline.generation.starter.fast_vae import FastPass, start_as_image_model
+
+log = logging.getLogger(__name__)
+
+CONFIG: dict[str, Any] = {
+    "base_dim": 16,
+    "z_dim": 16,
+    "dim_mult": [1, 2, 4, 4],
+    "num_res_blocks": 1,
+    "temperal_downsample": [False, True, True],
+}
+PLAN = {"frames": {"batch": 16, "lr": 2.5e-3, "frames": 1}, "clips": {"batch": 2, "lr": 1.5e-3, "frames": 17}}
+POOL = 700  # clips drawn at a time; the pool is redrawn in part as training goes on
+NOISE = 0.08  # of the latents' spread: the decoder must bear what the transformer leaves over
+
+
+def build(seed: int = 0) -> Any:
+    torch, diffusers = heavy.load("torch"), heavy.load("diffusers")
+    torch.manual_seed(seed)
+    z = CONFIG["z_dim"]
+    vae = diffusers.AutoencoderKLWan(**CONFIG, latents_mean=[0.0] * z, latents_std=[1.0] * z)
+    start_as_image_model(vae)
+    return vae
+
+
+class Pool:
+    """Drawn clips kept as bytes; `refresh` redraws a few so that nothing is learned by heart."""
+
+    def __init__(self, seed: int, size: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.frames = np.empty((size, scenes.FRAMES, scenes.HEIGHT, scenes.WIDTH, 3), np.uint8)
+        self.mask = np.empty(self.frames.shape[:-1], bool)
+        self.at = 0
+        self.refresh(size)
+
+    def refresh(self, count: int) -> None:
+        for _ in range(count):
+            k = self.at % len(self.frames)
+            self.frames[k], self.mask[k] = scenes.render(scenes.sample(self.rng))
+            self.at += 1
+
+    def batch(self, count: int, frames: int) -> tuple[Any, Any]:
+        """Clips (B, 3, T, H, W) in -1..1 and subject masks (B, 1, T, H, W)."""
+        torch = heavy.load("torch")
+        which = self.rng.integers(0, len(self.frames), count)
+        start = self.rng.integers(0, scenes.FRAMES - frames + 1, count)
+        x = np.stack([self.frames[k, s : s + frames] for k, s in zip(which, start, strict=True)])
+        m = np.stack([self.mask[k, s : s + frames] for k, s in zip(which, start, strict=True)])
+        if self.rng.random() < 0.5:  # mirrored: twice the pictures
+            x, m = x[:, :, :, ::-1], m[:, :, :, ::-1]
+        clip = torch.from_numpy(np.ascontiguousarray(x)).permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+        return clip, torch.from_numpy(np.ascontiguousarray(m))[:, None].float()
+
+
+def loss_of(y: Any, x: Any, mask: Any) -> Any:
+    weight = 1 + 3 * mask
+    weight = weight / weight.mean()
+    e = y - x
+    gx = ((e[..., 1:] - e[..., :-1]).abs() * weight[..., 1:]).mean()
+    gy = ((e[..., 1:, :] - e[..., :-1, :]).abs() * weight[..., 1:, :]).mean()
+    return (e.abs() * weight).mean() + (e.square() * weight).mean() + 0.5 * (gx + gy)
+
+
+def psnr(y: Any, x: Any) -> float:
+    return float(-10 * math.log10((y.clamp(-1, 1) - x).square().mean().item() / 4))
+
+
+def run_stage(vae: Any, stage: str, minutes: float, seed: int, note: Path) -> None:
+    """Train one stage for so many wall minutes, with a warm start and a decay over the last half."""
+    torch = heavy.load("torch")
+    plan = PLAN[stage]
+    torch.manual_seed(seed)
+    fast, pool = FastPass(vae), Pool(seed, POOL)
+    optimiser = torch.optim.AdamW(
+        vae.parameters(), lr=plan["lr"], betas=(0.9, 0.99), weight_decay=0.0, foreach=True
+    )
+    began, step, running = time.monotonic(), 0, None
+    while (elapsed := time.monotonic() - began) < minutes * 60:
+        done = elapsed / (minutes * 60)
+        rate = plan["lr"] * min(1, (step + 1) / 40) * (1 if done < 0.5 else max(0.03, 2 * (1 - done)))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        x, mask = pool.batch(plan["batch"], plan["frames"])
+        mean, _ = fast.encode(x)
+        spread = mean.detach().std()
+        y = fast.decode(mean + torch.randn_like(mean) * NOISE * spread)
+        loss = loss_of(y, x, mask) + 1e-4 * mean.square().mean()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        optimiser.step()
+        step += 1
+        value = psnr(y.detach(), x)
+        running = value if running is None else 0.97 * running + 0.03 * value
+        if step % 4 == 0:
+            pool.refresh(2)
+        if step % 50 == 0:
+            log.info(
+                "%s step %d %.0fs psnr %.2f loss %.4f spread %.2f",
+                stage,
+                step,
+                elapsed,
+                running,
+                loss.item(),
+                spread,
+            )
+        if step % 400 == 0:
+            vae.save_pretrained(note / "vae")
+    vae.save_pretrained(note / "vae")
+
+
+def evaluate(vae: Any, count: int = 16, seed: int = 99) -> tuple[float, list[np.ndarray]]:
+    """Fresh clips through diffusers' own pass: mean PSNR in dB and pairs (clip, reconstruction) as uint8."""
+    torch = heavy.load("torch")
+    rng = np.random.default_rng(seed)
+    values, pairs = [], []
+    with torch.no_grad():
+        for _ in range(count):
+            clip, _ = scenes.render(scenes.sample(rng))
+            x = torch.from_numpy(clip).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
+            y = vae.decode(vae.encode(x).latent_dist.mean).sample
+            values.append(psnr(y, x))
+            pairs += [clip, ((y[0].clamp(-1, 1) + 1) * 127.5).byte().permute(1, 2, 3, 0).numpy()]
+    return float(np.mean(values)), pairs
+
+
+def train(out: Path, minutes: float, stage: str, seed: int = 0) -> None:
+    """Run `stage` ("frames" or "clips") for `minutes`, starting from `out`/vae where it exists."""
+    diffusers = heavy.load("diffusers")
+    out.mkdir(parents=True, exist_ok=True)
+    known = out / "vae" / "config.json"
+    vae = diffusers.AutoencoderKLWan.from_pretrained(out / "vae") if known.exists() else build(seed)
+    run_stage(vae.train(), stage, minutes, seed + (1 if stage == "clips" else 0), out)
+    value, pairs = evaluate(vae.eval(), 8)
+    log.info("%s: fresh clips %.2f dB", stage, value)
+    scenes.sheet(pairs, str(out / f"vae_{stage}.png"))
