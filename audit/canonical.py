@@ -14,6 +14,7 @@ from typing import Any
 
 MAX_INTEGER = 2**53 - 1  # RFC 8785 section 3.2.2.3: beyond it, IEEE 754 readers lose digits
 MAX_ENTRY_BYTES = 65_535  # C2SP tlog-tiles: entry bundles carry a uint16 length
+MAX_PAYLOAD_BYTES = 60_000  # leaves room for the other fields, escaped at their longest
 MAX_DEPTH = 16
 ENTRY_FIELDS = ("v", "id", "kind", "subject", "actor", "payload", "created")
 

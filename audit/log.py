@@ -1,0 +1,113 @@
+"""The log as its users see it: append an entry, get its proof.
+
+Promise: `append` is one plain insert in the caller's transaction, so an entry exists exactly if
+what it reports was committed; writers never wait for one another. `proof` gives what
+`verify.verify_proof` accepts, always the same one for the same entry: under the first signed
+checkpoint that covers it. Left out: sealing (seal.py), checking the whole log (fsck.py).
+"""
+
+import time
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from byline.audit import canonical, kinds, merkle, store
+from byline.audit.base.errors import BylineError, InvalidInput
+from byline.audit.models import Checkpoint, Entry, SealedLeaf
+
+POLL_S = 0.05
+_INSERT = """
+    INSERT INTO byline_audit_entry (kind, subject, actor, payload)
+    VALUES (%s, %s, %s, %s::jsonb) RETURNING id, created, txid
+"""
+
+
+class ProofTimeout(BylineError):
+    """No signed checkpoint covered the entry in time."""
+
+    code = "proof_timeout"
+    status = 503
+    help = "Is the sealer running (`byline serve` starts it)? The entry is kept; ask again."
+
+
+class LogDamaged(BylineError):
+    """What the database holds contradicts what was signed."""
+
+    code = "audit_log_damaged"
+    help = "Stop writing, keep the database as it is, and run `byline audit fsck`."
+
+
+def append(kind: str, *, subject: str, actor: str, payload: dict[str, Any]) -> Entry:
+    """Insert one entry in the caller's transaction.
+
+    `subject` (what it is about) and `actor` (who did it) are at most 200 characters. KindError or
+    CanonicalError for a payload that does not fit the kind or has no canonical form (floats!),
+    InvalidInput for one over 60,000 bytes: defects of the caller, raised before anything is written.
+    """
+    kinds.check(kind, payload)
+    for name, value in (("subject", subject), ("actor", actor)):
+        if not value or len(value) > 200:
+            raise InvalidInput(f"{name} has between 1 and 200 characters")
+        canonical.encode(value)
+    data = canonical.encode(payload)
+    if len(data) > canonical.MAX_PAYLOAD_BYTES:
+        raise InvalidInput(f"a payload has at most {canonical.MAX_PAYLOAD_BYTES} bytes of canonical JSON")
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, [kind, subject, actor, data.decode()])
+        pk, created, txid = cursor.fetchone()
+    entry = Entry(pk, kind, subject, actor, payload, created, txid)
+    entry._state.adding = False
+    return entry
+
+
+def by_subject(subject: str) -> QuerySet[Entry]:
+    """All entries about one thing, oldest first."""
+    return Entry.objects.filter(subject=subject).order_by("id")
+
+
+def proof(entry_pk: int | str) -> dict[str, Any] | None:
+    """The entry's inclusion proof (JSON-able), or None until a signed checkpoint covers it.
+
+    LogDamaged if the entry or the tree no longer leads to the signed root.
+    """
+    try:
+        pk = int(entry_pk)
+    except ValueError as error:
+        raise InvalidInput("an entry's id is a whole number") from error
+    leaf = SealedLeaf.objects.filter(entry_id=pk).select_related("entry").first()
+    if leaf is None:
+        return None
+    covering = Checkpoint.objects.filter(size__gt=leaf.index).order_by("size").first()
+    if covering is None:
+        return None
+    entry = leaf.entry.as_dict()
+    digest = merkle.leaf_hash(canonical.encode(entry))
+    try:
+        path = store.inclusion_path(leaf.index, covering.size)
+        merkle.verify_inclusion(digest, leaf.index, covering.size, path, bytes(covering.root))
+    except merkle.MerkleError as error:
+        raise LogDamaged(f"entry {pk} does not lead to the root that was signed") from error
+    return {
+        "v": 1,
+        "origin": covering.note.partition("\n")[0],
+        "entry": entry,
+        "leaf_hash": digest.hex(),
+        "index": leaf.index,
+        "tree_size": covering.size,
+        "path": [item.hex() for item in path],
+        "checkpoint": covering.note,
+    }
+
+
+def wait(entry_pk: int | str, timeout_s: float) -> dict[str, Any]:
+    """The proof, as soon as there is one; call it after the transaction of `append` has committed.
+
+    ProofTimeout after `timeout_s` seconds.
+    """
+    deadline = time.monotonic() + timeout_s
+    while (found := proof(entry_pk)) is None:
+        if time.monotonic() >= deadline:
+            raise ProofTimeout(f"no checkpoint covered entry {entry_pk} within {timeout_s:g} s")
+        time.sleep(POLL_S)
+    return found
