@@ -64,7 +64,7 @@ def _shares(results: Results, count: int) -> None:
         n=count,
         low=min(shares),
         high=max(shares),
-        note=f"8 s 720p; engine {statistics.mean(engines):.1f} s, the rest {statistics.mean(responsible):.1f} s",
+        note=f"8 s 720p; engine {statistics.mean(engines):.1f} s, rest {statistics.mean(responsible):.1f} s",
     )
 
 

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -40,20 +41,27 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from byline.audit.base import conf, keyring
+    from byline.audit.base import keyring
     from byline.platform.cli import setup
 
     if args.out.is_dir() or args.out.suffix.lower() != ".mp4":
         raise InvalidInput("--out must name an .mp4 file", help="For example --out clip.mp4")
     if not keyring.path("log_vkey").exists():
         setup.ensure()
-    from byline.platform import supervisor
-
-    with supervisor.running(conf.home(), web=False, workers=not args.inline):
+    with _services(args.inline):
         request = _make(args)
     if args.report:
         _write(args.report, json.dumps(describe(request), indent=2).encode())
     return _finish(request, args.out)
+
+
+def _services(inline: bool) -> AbstractContextManager[Any]:
+    """All services; or, inline, the database and a sealer, the rest being this process."""
+    from byline.audit.base import conf
+    from byline.platform import supervisor
+    from byline.platform.cli import session
+
+    return session.database_and_sealer() if inline else supervisor.running(conf.home())
 
 
 def _make(args: argparse.Namespace) -> Any:
@@ -78,8 +86,8 @@ def _make(args: argparse.Namespace) -> Any:
     bar = tqdm(total=100, unit="%", bar_format="{desc:<24.24} {bar} {n:3.0f}% {elapsed}", disable=None)
     with bar:
 
-        def show(fraction: float, message: str) -> None:
-            bar.set_description_str(message or "waiting", refresh=False)
+        def show(fraction: float, stage: str, message: str = "") -> None:
+            bar.set_description_str(stage or "waiting", refresh=False)
             bar.n = round(100 * fraction)
             bar.refresh()
 

@@ -1,7 +1,13 @@
 """What a command needs before it can work: Django, the database, or all services."""
 
 import contextlib
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+
+from byline.platform import process
 
 
 def django_ready() -> None:
@@ -23,6 +29,24 @@ def database() -> Iterator[None]:
         return
     with cluster.running(conf.home()):
         yield
+
+
+@contextlib.contextmanager
+def database_and_sealer() -> Iterator[None]:
+    """As `database`, with a sealer of our own that ends with this process."""
+    with database():
+        sealer = subprocess.Popen(
+            [sys.executable, "-m", "django", "byline_sealer"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "BYLINE_PROCESS": "sealer", "BYLINE_DB_ROLE": "sealer"},
+            preexec_fn=process.bound_to_parent(signal.SIGKILL),
+        )
+        try:
+            yield
+        finally:
+            sealer.terminate()
+            sealer.wait()
 
 
 def database_if_running() -> bool:

@@ -27,6 +27,6 @@ def ensure() -> None:
     from byline.platform.cli.session import django_ready
 
     # Self-made authorities are development keys; operators bring their own (docs/operator.md).
-    keys.create(conf.home(), development=True)
+    keys.create(conf.home())
     django_ready()
     call_command("migrate", verbosity=0, interactive=False)
