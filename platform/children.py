@@ -85,7 +85,9 @@ class Children:
         if child.process is not None:
             if child.process.poll() is None:
                 return False
-            code, child.process = child.process.returncode, None
+            code = child.process.returncode
+            end(child.process)  # and with it what it had started
+            child.process = None
             child.failures = 1 if now - child.started > _GOOD_RUN_S else child.failures + 1
             pause = min(0.5 * 2 ** (child.failures - 1), _LONGEST_PAUSE_S)
             child.next_start = now + pause

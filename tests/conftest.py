@@ -19,10 +19,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 from django.apps import apps
@@ -31,7 +34,7 @@ from django.test import TransactionTestCase
 
 from byline.platform import keys
 from byline.platform.database import binaries, location, roles
-from byline.platform.database.cluster import Cluster
+from byline.platform.database.cluster import Cluster, of_home
 
 EXTERNAL = bool(os.environ.get("DATABASE_URL"))
 CLEAN = "byline_clean"
@@ -61,7 +64,7 @@ def byline_home() -> Iterator[Path]:
         settings.HOME = home
         settings.BYLINE = {**settings.BYLINE, "HOME": home}
         settings.MEDIA_ROOT = home / "media"
-        keys.create(home, development=True)
+        keys.create(home)
         yield home
 
 
@@ -129,6 +132,67 @@ def connect_as(
         yield lambda role: stack.enter_context(contextlib.closing(psycopg.connect(cluster.url(role))))
 
 
+@dataclass(frozen=True)
+class Installation:
+    """A home of its own with keys and a migrated, stopped, embedded database; for child processes."""
+
+    home: Path
+    environment: dict[str, str]
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything that runs for this home: ours by their environment, PostgreSQL by its directory."""
+        data = str((self.home / "database").resolve())
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                of_home = process.environ().get("BYLINE_HOME") == str(self.home)
+                if of_home or any(data in part for part in process.cmdline()):
+                    found.append(process)
+        return found
+
+    def popen(self, script: str, **options: Any) -> subprocess.Popen[str]:
+        """Run Python code as this installation; stdout and stderr are pipes."""
+        return subprocess.Popen(
+            [sys.executable, "-c", script],
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **options,
+        )
+
+
+@pytest.fixture
+def installation(byline_home: Path) -> Iterator[Installation]:
+    """A second, complete installation. Whatever still runs for it afterwards fails the test."""
+    with _run_directory() as directory:
+        home = directory / "home"
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("DATABASE_")}
+        environment |= {"BYLINE_HOME": str(home), "BYLINE_STATE_DIR": str(directory / "state")}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("BYLINE_STATE_DIR", environment["BYLINE_STATE_DIR"])
+            cluster_of_home = of_home(home)
+        shutil.copytree(byline_home / "keys", home / "keys")
+        with _template() as template:
+            _copy(template / "data", cluster_of_home.data)
+        made = Installation(home, environment)
+        try:
+            yield made
+            left = _wait_until_gone(made)
+            assert not left, f"still running: {left}"
+        finally:
+            for process in made.processes():
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+
+
+def _wait_until_gone(installation: Installation, timeout_s: float = 20.0) -> list[psutil.Process]:
+    deadline = time.monotonic() + timeout_s
+    while (left := installation.processes()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return left
+
+
 @contextlib.contextmanager
 def _run_directory() -> Iterator[Path]:
     """A directory that the server's user can pass; those of killed runs are removed on the way."""
@@ -183,7 +247,8 @@ def _build(target: Path, base: Path | None, script: str) -> None:
             environment = {
                 **os.environ,
                 "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE,
-                "DATABASE_URL": server.url("owner"),
+                "DATABASE_URL": server.url("app"),
+                "DATABASE_OWNER_URL": server.url("owner"),
             }
             done = subprocess.run(
                 [sys.executable, "-c", script], env=environment, text=True, capture_output=True, check=False
