@@ -139,6 +139,7 @@ class _Run:
         self._vkey = vkey
         self._marks = sorted(marks, key=lambda mark: mark[0].size)
         self._agreed = 0  # the last size at which a root agreed
+        self._sealed = 0  # the last size with a tree head: where the sealer goes on
         self._rows: list[list[bytes]] = [[]]  # the partial tile of each level
         self._heads = TreeHead.objects.order_by("size").iterator()
         self._signed = Checkpoint.objects.order_by("size").iterator()
@@ -194,6 +195,7 @@ class _Run:
         size = self.tree.size
         while self._head and self._head.size <= size:
             self._agree(self._head.size, bytes(self._head.root), f"the tree head of size {self._head.size}")
+            self._sealed = self._head.size
             self._head = next(self._heads, None)
         while self._checkpoint and self._checkpoint.size <= size:
             row, label = self._checkpoint, f"the checkpoint of size {self._checkpoint.size}"
@@ -228,8 +230,8 @@ class _Run:
                 f"the log ends after {size} entries, but {label} covers {claimed}: the end was cut off",
                 index=size,
             )
-        if self._agreed != size:
-            raise FsckFailed(f"leaves from {self._agreed} on belong to no tree head", index=self._agreed)
+        if self._sealed != size:
+            raise FsckFailed(f"leaves from {self._sealed} on belong to no tree head", index=self._sealed)
         if Tile.objects.count() != self.tiles:
             raise FsckFailed("there are tiles that no leaves lead to")
         with connection.cursor() as cursor:

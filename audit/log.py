@@ -13,8 +13,10 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from byline.audit import canonical, kinds, merkle, store
+from byline.audit.base import keyring
 from byline.audit.base.errors import BylineError, InvalidInput
 from byline.audit.models import Checkpoint, Entry, SealedLeaf
+from byline.audit.verify import ProofInvalid, verify_proof
 
 POLL_S = 0.05
 _INSERT = """
@@ -69,7 +71,7 @@ def by_subject(subject: str) -> QuerySet[Entry]:
 def proof(entry_pk: int | str) -> dict[str, Any] | None:
     """The entry's inclusion proof (JSON-able), or None until a signed checkpoint covers it.
 
-    LogDamaged if the entry or the tree no longer leads to the signed root.
+    It has passed `verify_proof` here; LogDamaged if what is stored no longer leads to what was signed.
     """
     try:
         pk = int(entry_pk)
@@ -81,23 +83,22 @@ def proof(entry_pk: int | str) -> dict[str, Any] | None:
     covering = Checkpoint.objects.filter(size__gt=leaf.index).order_by("size").first()
     if covering is None:
         return None
-    entry = leaf.entry.as_dict()
-    digest = merkle.leaf_hash(canonical.encode(entry))
     try:
-        path = store.inclusion_path(leaf.index, covering.size)
-        merkle.verify_inclusion(digest, leaf.index, covering.size, path, bytes(covering.root))
-    except merkle.MerkleError as error:
-        raise LogDamaged(f"entry {pk} does not lead to the root that was signed") from error
-    return {
-        "v": 1,
-        "origin": covering.note.partition("\n")[0],
-        "entry": entry,
-        "leaf_hash": digest.hex(),
-        "index": leaf.index,
-        "tree_size": covering.size,
-        "path": [item.hex() for item in path],
-        "checkpoint": covering.note,
-    }
+        entry = leaf.entry.as_dict()
+        found = {
+            "v": 1,
+            "origin": covering.note.partition("\n")[0],
+            "entry": entry,
+            "leaf_hash": merkle.leaf_hash(canonical.encode(entry)).hex(),
+            "index": leaf.index,
+            "tree_size": covering.size,
+            "path": [item.hex() for item in store.inclusion_path(leaf.index, covering.size)],
+            "checkpoint": covering.note,
+        }
+        verify_proof(found, keyring.read("log_vkey").decode())
+    except (canonical.CanonicalError, merkle.MerkleError, ProofInvalid) as error:
+        raise LogDamaged(f"entry {pk} does not lead to what was signed: {error}") from error
+    return found
 
 
 def wait(entry_pk: int | str, timeout_s: float) -> dict[str, Any]:
