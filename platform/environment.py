@@ -4,24 +4,20 @@ Promises: every name in `conf.DEFAULTS` can be set this way, values have the typ
 and a name that means nothing is reported (platform/checks.py) instead of silently ignored.
 """
 
+import ipaddress
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from byline.audit.base.conf import DEFAULTS
 from byline.audit.base.errors import ConfigurationError
 
 PREFIX = "BYLINE_"
 # Not settings: who this process is, which database role it has, and where root keeps databases.
-OTHER_NAMES = {
-    "BYLINE_PROCESS",
-    "BYLINE_DB_ROLE",
-    "BYLINE_STATE_DIR",
-    "BYLINE_SUPERVISED",
-    "BYLINE_TEST_MARK",
-}
+OTHER_NAMES = {"BYLINE_PROCESS", "BYLINE_DB_ROLE", "BYLINE_STATE_DIR"}
 
 
 def overrides(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
@@ -50,6 +46,15 @@ def flag(name: str, default: bool = False, environment: Mapping[str, str] = os.e
     if text in {"0", "false", "no", "off"}:
         return False
     raise ConfigurationError(f"{name} must be 0 or 1", help=f"Set {name}=1 or unset it.")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL or HOST:PORT names this machine alone. A name is never looked up."""
+    host = urlsplit(url if "//" in url else f"//{url}").hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _parse(name: str, text: str, default: Any) -> Any:

@@ -1,32 +1,35 @@
 """Makes every key of an installation, once; nothing here is ever made twice or overwritten.
 
-Promises: `create` leaves a file for each purpose of `keyring.FILES` (those the C2PA and time-stamp
-authorities need come from `byline.provenance.certs`), directory 0700, files 0600, each from the
-operating system's cryptographic generator. Key material never leaves these files: not in the
-return value, not in an error, not in a log.
+Promises: `create` leaves a file for each purpose of `keyring.FILES`, directory 0700, files 0600,
+each from the operating system's cryptographic generator. Key material never leaves these files:
+not in a return value, an error or a log.
 
-`development=True` marks the whole set with a file DEVELOPMENT; a system check (checks.py) refuses
-such a set while DEBUG is off. Rotation and hardware keys are left out.
+The C2PA and time-stamp authorities made here say "development" in their names: nobody's trust
+list holds them. A system check (checks.py) refuses them while DEBUG is off. Rotation and hardware
+keys are left out.
 """
 
 import base64
 import fcntl
 import hashlib
+import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 
 from byline.audit.base import conf, keyring
 from byline.audit.base.errors import ConfigurationError
+from byline.provenance import certs
 
-DEVELOPMENT = "DEVELOPMENT"
-DJANGO_SECRET = "django_secret.txt"  # noqa: S105: a file name
+DJANGO_SECRET = "django_secret.txt"  # noqa: S105
 _RANDOM_BYTES = {"watermark": 32, "id": 32, "data": 32}
 _ED25519 = b"\x01"  # signature type of C2SP signed-note verifier keys
 
@@ -45,74 +48,77 @@ def vkey_line(origin: str, public: bytes) -> str:
     return f"{origin}+{identity}+{base64.b64encode(key).decode()}"
 
 
-def create(home: Path, *, development: bool = False) -> list[str]:
-    """Make what is missing under `home/keys`; returns the purposes made now, none the second time."""
-    directory = home / "keys"
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    directory.chmod(0o700)
-    with _as_home(home), open(directory / ".lock", "a") as lock:
-        (directory / ".lock").chmod(0o600)
+def create(home: Path) -> list[str]:
+    """Make the keys of a home that has none; returns the purposes made, none the second time.
+
+    The set is made aside and renamed into place, so an interruption leaves all keys or none.
+    ConfigurationError for a set of which a part is lost: a new part would not fit what the old one
+    marked and signed, and would hide the loss.
+    """
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with open(home / "keys.lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two commands may start at once in a fresh home
-        before = _present()
-        if development and not before:
-            _write(directory / DEVELOPMENT, b"These keys are for development: do not publish with them.\n")
-        for purpose, size in _RANDOM_BYTES.items():
-            if purpose not in before:
-                keyring.write(purpose, secrets.token_bytes(size))
-        if "log" not in before:
-            _create_log_key()
-        elif "log_vkey" not in before:
+        with _as_home(home):
+            lost = missing()
+        if not lost:
+            return []
+        if len(lost) < len(keyring.FILES):
             raise ConfigurationError(
-                "the log has a signing key but no verifier key",
-                help=f"Restore {keyring.path('log_vkey')} from your backup.",
+                f"keys are missing in {home / 'keys'}: {', '.join(lost)}",
+                help="Restore them from your backup. For an installation without a past, remove the rest too.",
             )
-        if not (directory / DJANGO_SECRET).exists():
-            _write(directory / DJANGO_SECRET, secrets.token_urlsafe(48).encode())
-        _create_authorities(directory)
-        return sorted(_present() - before)
+        scratch = Path(tempfile.mkdtemp(prefix=".keys-", dir=home))
+        try:
+            with _as_home(scratch):
+                _create_all()
+            (scratch / "keys").rename(home / "keys")
+        finally:
+            shutil.rmtree(scratch)
+        return lost
 
 
 def missing() -> list[str]:
     """Purposes without a file in this installation."""
-    return sorted(set(keyring.FILES) - _present())
+    return sorted(purpose for purpose in keyring.FILES if not keyring.path(purpose).exists())
 
 
-def are_for_development() -> bool:
-    """Whether this installation's keys were made for development."""
-    return (keyring.directory() / DEVELOPMENT).exists()
+def for_development() -> list[str]:
+    """Purposes whose certificate is of our own development authorities, or cannot be read as one."""
+    return [
+        purpose
+        for purpose in ("c2pa_ca_cert", "c2pa_chain", "tsa_ca_cert", "tsa_cert")
+        if keyring.path(purpose).exists() and _is_for_development(keyring.read(purpose))
+    ]
+
+
+def _is_for_development(pem: bytes) -> bool:
+    try:
+        certificates = x509.load_pem_x509_certificates(pem)
+    except ValueError:
+        return True
+    names = [name for one in certificates for name in (one.subject, one.issuer)]
+    return any("development" in name.rfc4514_string().lower() for name in names)
+
+
+def _create_all() -> None:
+    certs.create_authorities()
+    for purpose, size in _RANDOM_BYTES.items():
+        keyring.write(purpose, secrets.token_bytes(size))
+    _create_log_key()
+    descriptor = os.open(keyring.directory() / DJANGO_SECRET, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as handle:
+        handle.write(secrets.token_urlsafe(48).encode())
 
 
 def _create_log_key() -> None:
     key = Ed25519PrivateKey.generate()
     public = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    # The line first: a key without a published line is refused, a line without a key is harmless.
     line = vkey_line(conf.get("LOG_ORIGIN"), public) + "\n"
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    keyring.path("log_vkey").unlink(missing_ok=True)
     keyring.write("log_vkey", line.encode())
     keyring.write("log", private)
-
-
-def _create_authorities(directory: Path) -> None:
-    purposes = {"c2pa_ca", "c2pa_ca_cert", "c2pa_leaf", "c2pa_chain", "tsa_ca_cert", "tsa", "tsa_cert"}
-    if purposes <= _present():
-        return
-    if find_spec("byline.provenance.certs") is None:  # TEMPORARY while that module is being written
-        return
-    from byline.provenance import certs
-
-    certs.create_authorities(directory)
-
-
-def _present() -> set[str]:
-    return {purpose for purpose in keyring.FILES if keyring.path(purpose).exists()}
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_bytes(data)
 
 
 @contextmanager

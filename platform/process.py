@@ -46,3 +46,16 @@ def command_line(pid: int) -> list[str] | None:
     except OSError:
         return None
     return [os.fsdecode(part) for part in raw.split(b"\0") if part] or None
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of that number runs (a zombie does not)."""
+    if sys.platform == "linux":
+        return command_line(pid) is not None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -19,7 +19,9 @@ BYLINE = environment.overrides()
 HOME = Path(BYLINE.get("HOME", DEFAULTS["HOME"]))
 PUBLIC_BASE_URL = BYLINE.get("PUBLIC_BASE_URL", DEFAULTS["PUBLIC_BASE_URL"])
 
-DEBUG = environment.flag("DEBUG")
+# A site addressed as localhost is one person's own: keys of our development authorities are good
+# enough for it. Give the public address and DEBUG is off; checks.py then asks for real keys.
+DEBUG = environment.flag("DEBUG", default=environment.is_loopback(PUBLIC_BASE_URL))
 
 _secret_file = HOME / "keys" / "django_secret.txt"
 # Made with the other keys. Before that a process gets a passing one: nothing can be signed in yet.

@@ -28,7 +28,7 @@ import psycopg
 
 from byline.audit.base.errors import ConfigurationError
 from byline.platform import process
-from byline.platform.database import binaries, location, roles
+from byline.platform.database import binaries, broker, location, roles
 
 START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 30.0
@@ -90,6 +90,7 @@ class Cluster:
                 roles.create(connection)
             with self.connect(location.NAME) as connection:
                 roles.grant(connection)
+                broker.install(connection, owner=location.ROLES["app"])
         except BaseException:
             self.stop()
             raise
