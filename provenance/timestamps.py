@@ -11,6 +11,7 @@ would be. Left out: accuracy below one second, ordering, policies other than our
 
 import datetime as dt
 import http.server
+import os
 import secrets
 import threading
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ _MAX_QUERY = 4096  # a query is about 60 bytes
 @contextmanager
 def authority() -> Iterator[str]:
     """Serve time stamps on 127.0.0.1 while the block runs; yields the address for the signer."""
+    _reach_loopback_directly()
     key = _key(keyring.read("tsa"))
     certificate = x509.load_pem_x509_certificate(keyring.read("tsa_cert"))
     path = "/" + secrets.token_urlsafe(16)  # other users of the machine reach the port, not the stamp
@@ -64,7 +66,7 @@ def authority() -> Iterator[str]:
             """Nothing: the address is a secret."""
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}{path}"
@@ -72,6 +74,14 @@ def authority() -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def _reach_loopback_directly() -> None:
+    """Keep the C2PA library from asking the machine's HTTP proxy for an address on this machine."""
+    for name in ("NO_PROXY", "no_proxy"):
+        hosts = [host for host in os.environ.get(name, "").split(",") if host]
+        if "127.0.0.1" not in hosts and "*" not in hosts:
+            os.environ[name] = ",".join([*hosts, "127.0.0.1"])
 
 
 def reply(

@@ -1,0 +1,212 @@
+"""Read a C2PA manifest under roots that the caller supplies, and never ask the network.
+
+Promises (C2PA 2.4 section 15): trust comes from the TrustBundle alone; remote manifests, OCSP and
+DID documents are not fetched; a damaged or cut manifest box is reported as damaged, not as absent;
+failures of ancestors and of identity assertions, which the library leaves out of its overall
+state, are reported apart. The library (c2pa-rs 0.91) lets a root of any trust list vouch for any
+signer, so we ask which list vouched: a public time-stamp root must not make its S/MIME customers
+newsrooms. Left out: identity assertions (CAWG) are not checked, so no name from them is shown.
+"""
+
+import json
+import logging
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from byline.provenance import formats
+from byline.provenance.trust import TrustBundle
+
+logging.getLogger("c2pa").addHandler(logging.NullHandler())  # its messages may quote the hostile file
+
+Presence = Literal["read", "absent", "remote", "damaged", "unsupported"]
+_SIGNERS, _STAMPERS = "urn:byline:trust:c2pa", "urn:byline:trust:tsa"
+MAX_BYTES = 2 << 30
+
+
+@dataclass(frozen=True)
+class Ancestor:
+    """One ingredient of the manifest and the validation codes that failed for it."""
+
+    title: str
+    relationship: str
+    failures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ManifestReading:
+    """What the manifest says and what of it held. Codes are those of C2PA 2.4 section 15.2.2.
+
+    `failures` belong to the active manifest; `signer_known` means that its certificate chains to a
+    signing root of the bundle; `stamped` that a trusted time stamp covers the signature.
+    """
+
+    presence: Presence
+    state: str = ""
+    signer_known: bool = False
+    stamped: bool = False
+    successes: frozenset[str] = frozenset()
+    failures: tuple[str, ...] = ()
+    identity_failures: tuple[str, ...] = ()
+    ancestors: tuple[Ancestor, ...] = ()
+    label: str = ""
+    title: str = ""
+    generator: str = ""
+    signer: str = ""
+    signed_at: str = ""
+    assertions: tuple[dict[str, Any], ...] = ()
+    detail: str = ""
+    codes: dict[str, list[str]] = field(default_factory=dict)
+
+    def assertion(self, label: str) -> Any:
+        """The data of the first assertion with this label, None without one."""
+        return next((a.get("data") for a in self.assertions if a.get("label") == label), None)
+
+
+def context_settings(trust: TrustBundle, *, stampers: bool = True) -> dict[str, Any]:
+    """Settings of the C2PA library: offline, nothing beyond the bundle's roots, no thumbnails."""
+    anchors = []
+    if stampers and trust.tsa_roots.strip():
+        anchors.append({"trust_anchors": trust.tsa_roots, "trust_kind": "tsa", "trust_uri": _STAMPERS})
+    if trust.c2pa_roots.strip():
+        anchors.append({"trust_anchors": trust.c2pa_roots, "trust_kind": "manifest", "trust_uri": _SIGNERS})
+    settings: dict[str, Any] = {
+        "builder": {"thumbnail": {"enabled": False}},
+        "core": {"decode_identity_assertions": False, "allowed_network_hosts": []},
+        "verify": {
+            "verify_trust": True,
+            "verify_timestamp_trust": True,
+            "remote_manifest_fetch": False,
+            "ocsp_fetch": False,
+        },
+    }
+    if anchors:
+        settings["trust"] = {"anchors": anchors}
+    return settings
+
+
+def read(path: Path, trust: TrustBundle, *, manifest: bytes | None = None) -> ManifestReading:
+    """Read and validate the manifest in a file, or `manifest` as if it were the file's own.
+
+    Never raises for what the file contains; OSError as the system gives it.
+    """
+    found = formats.sniff(path)
+    if found is None or not found.manifests:
+        if manifest is None and formats.has_manifest_traces(path):
+            return ManifestReading("damaged", detail="the file holds a manifest but is of no readable format")
+        return ManifestReading("unsupported", detail="manifests in this format cannot be read")
+    if path.stat().st_size > MAX_BYTES:
+        return ManifestReading("unsupported", detail="the file is larger than 2 GiB")
+    reading = _read(path, found.mime, trust, manifest, stampers=True)
+    if reading.presence == "read" and reading.state == "Trusted" and not reading.signer_known:
+        # The signer's root may stand in both lists; then it must convince without the stampers' list.
+        alone = _read(path, found.mime, trust, manifest, stampers=False)
+        if not alone.signer_known:
+            failures = (*reading.failures, "signingCredential.untrusted")
+            return replace(reading, state="Valid", failures=failures)
+        return replace(reading, signer_known=True)
+    return reading
+
+
+def _read(
+    path: Path, mime: str, trust: TrustBundle, manifest: bytes | None, *, stampers: bool
+) -> ManifestReading:
+    import c2pa
+
+    try:
+        context = c2pa.Context.from_dict(context_settings(trust, stampers=stampers))
+        with path.open("rb") as stream:
+            reader = c2pa.Reader(mime, stream, manifest_data=manifest, context=context)
+            try:
+                store = json.loads(reader.json())
+                state = str(reader.get_validation_state() or "")
+            finally:
+                reader.close()
+    except c2pa.C2paError as error:
+        return _unread(path, error)
+    except (ValueError, RecursionError):  # the store has no JSON form that can be parsed
+        return ManifestReading("damaged", detail="the manifest's contents cannot be parsed")
+    return _interpret(store, state)
+
+
+def _unread(path: Path, error: Exception) -> ManifestReading:
+    kind = str(error).partition(":")[0]
+    if kind == "RemoteManifest" or "remote manifest" in str(error):
+        return ManifestReading(
+            "remote", detail="the file names a manifest kept elsewhere; nothing is fetched from addresses"
+            " that an unverified file names",
+        )  # fmt: skip
+    if formats.has_manifest_traces(path):
+        return ManifestReading("damaged", detail="a manifest is in the file but cannot be read")
+    return ManifestReading("absent", detail="the file holds no manifest")
+
+
+def _interpret(store: dict[str, Any], state: str) -> ManifestReading:
+    label = str(store.get("active_manifest") or "")
+    active = (store.get("manifests") or {}).get(label)
+    if not isinstance(active, dict):
+        return ManifestReading("damaged", detail="the manifest store names no active manifest")
+    results = store.get("validation_results") or {}
+    own = results.get("activeManifest") or {}
+    successes = frozenset(_codes(own.get("success")))
+    failed = _codes(own.get("failure"))
+    signature = active.get("signature_info") or {}
+    return ManifestReading(
+        "read",
+        state=state,
+        signer_known="signingCredential.trusted" in successes and results.get("trustListUri") == _SIGNERS,
+        stamped={"timeStamp.validated", "timeStamp.trusted"} <= successes,
+        successes=successes,
+        failures=tuple(code for code in failed if not code.startswith("cawg.")),
+        identity_failures=tuple(code for code in failed if code.startswith("cawg.")),
+        ancestors=_ancestors(store, results),
+        label=label,
+        title=str(active.get("title") or ""),
+        generator=_generator(active),
+        signer=", ".join(str(signature[k]) for k in ("common_name", "issuer") if signature.get(k)),
+        signed_at=str(signature.get("time") or ""),
+        assertions=tuple(a for a in active.get("assertions") or () if isinstance(a, dict)),
+        codes={kind: _codes(own.get(kind)) for kind in ("success", "informational", "failure")},
+    )
+
+
+def _codes(statuses: Any) -> list[str]:
+    return [str(s.get("code")) for s in statuses or () if isinstance(s, dict)]
+
+
+def _generator(active: dict[str, Any]) -> str:
+    names = [
+        f"{info.get('name', '')} {info.get('version', '')}".strip()
+        for info in active.get("claim_generator_info") or ()
+        if isinstance(info, dict)
+    ]
+    return ", ".join(name for name in names if name) or str(active.get("claim_generator") or "")
+
+
+def _ancestors(store: dict[str, Any], results: dict[str, Any]) -> tuple[Ancestor, ...]:
+    """Ingredients of every manifest, with what failed when they were taken in and what fails now."""
+    now: dict[str, list[str]] = {}
+    for delta in results.get("ingredientDeltas") or ():
+        uri = str(delta.get("ingredientAssertionURI") or "")
+        now.setdefault(uri, []).extend(_codes((delta.get("validationDeltas") or {}).get("failure")))
+    found = []
+    for name, manifest in (store.get("manifests") or {}).items():
+        for ingredient in manifest.get("ingredients") or ():
+            recorded = ((ingredient.get("validation_results") or {}).get("activeManifest") or {}).get(
+                "failure"
+            )
+            codes = _codes(recorded) + _codes(ingredient.get("validation_status"))
+            uri = f"/{name}/c2pa.assertions/{ingredient.get('label') or ''}"
+            for key in [key for key in now if key.endswith(uri)]:
+                codes += now.pop(key)
+            found.append(
+                Ancestor(
+                    str(ingredient.get("title") or ingredient.get("label") or "unnamed"),
+                    str(ingredient.get("relationship") or ""),
+                    tuple(dict.fromkeys(codes)),
+                )
+            )
+    leftover = tuple(dict.fromkeys(code for codes in now.values() for code in codes))
+    if leftover:
+        found.append(Ancestor("an ancestor", "", leftover))
+    return tuple(found)
