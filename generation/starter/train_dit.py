@@ -34,7 +34,7 @@ CONFIG: dict[str, Any] = {
     "qk_norm": "rms_norm_across_heads",
     "rope_max_seq_len": 256,
 }
-POOL, CAPTIONS, BATCH, RATE = 3000, 4, 16, 1.4e-3
+POOL, CAPTIONS, BATCH, RATE = 2000, 4, 16, 1.4e-3
 DROP_CAPTION = 0.1
 IMAGE_EVERY = 7  # one batch in seven is image-to-video
 SUBJECT_WEIGHT = 1.5
@@ -191,7 +191,7 @@ def train(out: Path, minutes: float, seed: int = 0) -> None:
         torch._foreach_lerp_([average[k] for k in names], [live[k] for k in names], 1 - decay)
         if not image:
             running = loss.item() if running is None else 0.98 * running + 0.02 * loss.item()
-        if step % 20 == 0:
+        if step % 10 == 0:
             clips.add(8)
         if step % 50 == 0:
             log.info("step %d %.0fs loss %.4f rate %.1e", step, elapsed, running or 0.0, rate)
