@@ -1,0 +1,70 @@
+"""Kinds of audit entries about the making of a clip, imported when the app is ready.
+
+No field holds a prompt, a name or a score that tells a biometric: texts are commitments
+(`GenerationRequest.commit`), checks are name and result. "not checked" is a result of its own.
+"""
+
+from byline.audit.kinds import Hex64, register
+
+_REFUSAL = {
+    "stage": str,
+    "code": str,
+    "category": str,
+    "clause": str,
+    "reasons": list,
+    "profile": str,
+    "policy_version": str,
+    "checks": list,
+}
+
+register(
+    "generation.submitted",
+    required={
+        "prompt": Hex64,
+        "voice_over": Hex64 | None,
+        "negative_prompt": Hex64 | None,
+        "title": Hex64 | None,
+        "references": int,
+        "brand": str,
+        "seconds": str,
+        "seed": str,
+        "profile": str,
+        "debias": bool,
+    },
+)
+register(
+    "generation.decided",
+    required={
+        "decision": str,
+        "profile": str,
+        "policy_version": str,
+        "checks": list,
+        "released": list,
+    },
+)
+register("generation.blocked", required=_REFUSAL)
+register("generation.held", required=_REFUSAL)
+register("generation.released", required={"stage": str, "reasons": list, "reason": Hex64})
+register(
+    "generation.asset",
+    required={
+        # The content digest of the encoded file; signing does not change it (byline.audit.digest).
+        "digest_rule": str,
+        "digest": Hex64,
+        "prompt": Hex64,
+        "final_prompt": Hex64,
+        "script": Hex64 | None,
+        "model": str,
+        "model_version": str,
+        "weights": str,
+        "mark": Hex64,
+        "audio_mark": Hex64 | None,
+        "profile": str,
+        "policy_version": str,
+        "checks": list,
+    },
+)
+register("generation.ready", required={"sha256": Hex64, "manifest": Hex64, "asset_entry": int, "record": str})
+register("generation.failed", required={"stage": str, "code": str, "attempt": int})
+register("generation.cancelled", required={"stage": str})
+register("generation.published", required={"sha256": Hex64, "record": str})

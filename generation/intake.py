@@ -1,0 +1,102 @@
+"""What may be asked for: bounds on every field of a request, before anything is stored.
+
+It promises that a stored request can be carried out as far as types and sizes go; whether it may
+be is decided by moderation and consent. Error messages name the field, never its text.
+"""
+
+import math
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from byline.audit.base.errors import InvalidInput
+from byline.generation.models import MAX_SECONDS, MAX_SEED
+
+MAX_LENGTHS = {"prompt": 2000, "voice_over": 2000, "negative_prompt": 1000, "title": 200, "reason": 1000}
+MAX_REFERENCES = 8
+REFERENCE_KINDS = {"voice", "face"}
+# option -> (type, lowest, highest); text options: (str, longest, None)
+_OPTIONS: dict[str, tuple[type, float, float]] = {
+    "width": (int, 128, 1920),
+    "height": (int, 96, 1080),
+    "fps": (int, 8, 30),
+    "steps": (int, 1, 100),
+    "guidance": (float, 0.0, 20.0),
+    "shots": (int, 1, 12),
+    "rate": (int, 80, 400),  # speech, words per minute
+    "pitch": (int, 0, 99),
+    "language": (str, 2, 20),
+    "engine": (str, 1, 64),
+    "voice": (str, 1, 64),
+}
+
+
+def text(field: str, value: Any, *, required: bool = False) -> str:
+    """The text, stripped. InvalidInput when it is no text, too long, or cannot be stored as UTF-8."""
+    if not isinstance(value, str):
+        raise InvalidInput(f"{field} is text.")
+    value = value.strip()
+    if required and not value:
+        raise InvalidInput(f"{field} is empty.")
+    if len(value) > MAX_LENGTHS[field]:
+        raise InvalidInput(f"{field} is longer than {MAX_LENGTHS[field]} characters.")
+    # PostgreSQL stores no NUL, UTF-8 no lone surrogate.
+    if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):
+        raise InvalidInput(f"{field} has characters that are no text.")
+    return value
+
+
+def seconds(value: Any) -> float:
+    """Length of the clip in seconds."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InvalidInput("seconds is a number.")
+    if not 1 <= value <= MAX_SECONDS:
+        raise InvalidInput(f"seconds is between 1 and {MAX_SECONDS}.")
+    return float(value)
+
+
+def seed(value: Any) -> int:
+    """The seed; None draws one of 31 bits, short enough to be read out and typed again."""
+    if value is None:
+        return secrets.randbits(31)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_SEED:
+        raise InvalidInput("seed is a whole number from 0 to 2^63 - 1.")
+    return value
+
+
+def references(value: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """References to voices and faces: {"kind": "voice" | "face", "subject": ..., more text fields}."""
+    if len(value) > MAX_REFERENCES:
+        raise InvalidInput(f"A request has at most {MAX_REFERENCES} references.")
+    checked = []
+    for item in value:
+        if (
+            not isinstance(item, Mapping)
+            or item.get("kind") not in REFERENCE_KINDS
+            or not item.get("subject")
+        ):
+            raise InvalidInput(
+                f"A reference has a kind ({' or '.join(sorted(REFERENCE_KINDS))}) and a subject."
+            )
+        if not all(isinstance(part, str) and len(part) <= 200 for pair in item.items() for part in pair):
+            raise InvalidInput("The fields of a reference are short texts.")
+        checked.append(dict(item))
+    return checked
+
+
+def options(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The technical options. InvalidInput for an unknown one or one out of its bounds."""
+    for name, given in value.items():
+        if name not in _OPTIONS:
+            raise InvalidInput(
+                "There is an option that Byline does not know.", help=f"Options: {', '.join(_OPTIONS)}."
+            )
+        kind, low, high = _OPTIONS[name]
+        if isinstance(given, bool) or not isinstance(given, int | float if kind is float else kind):
+            raise InvalidInput(f"Option {name} is of type {kind.__name__}.")
+        if not low <= (len(given) if isinstance(given, str) else given) <= high:
+            raise InvalidInput(f"Option {name} is between {low} and {high}.")
+    for name in ("width", "height"):
+        if value.get(name, 0) % 2:
+            raise InvalidInput(f"Option {name} is even: H.264 with 4:2:0 colour has no odd sizes.")
+    return dict(value)

@@ -1,0 +1,203 @@
+"""What a person can do with a request: submit, cancel, release a hold, publish.
+
+The web, the command line and tests call these functions and nothing else. Each writes row and
+audit entry in one transaction and wakes a worker after the commit. Who may call them is the
+caller's affair (platform); bounds on input are in intake.py; moderation happens in the pipeline.
+`publish` trusts bytes, not flags: it verifies the stored file again.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from byline.audit import log
+from byline.audit.base import conf
+from byline.audit.base.errors import BylineError, InvalidInput
+from byline.generation import brands, intake, publication, states, store
+from byline.generation.models import GenerationRequest
+from byline.generation.states import State
+from byline.generation.transitions import move
+from byline.generation.wake import wake
+from byline.safety import policy
+
+Wake = Callable[[uuid.UUID, str], None]
+
+
+class RequestNotFound(BylineError):
+    code = "request_not_found"
+    status = 404
+    help = "Check the id of the request."
+
+
+class NotReady(BylineError):
+    code = "not_ready"
+    status = 409
+    help = "A clip can be published once its state is ready."
+
+
+def submit(
+    *,
+    prompt: str,
+    requester: str,
+    voice_over: str = "",
+    negative_prompt: str = "",
+    title: str = "",
+    brand: str = "",
+    seed: int | None = None,
+    seconds: float = 6.0,
+    profile: str | None = None,
+    debias: bool = True,
+    references: Sequence[Mapping[str, str]] = (),
+    options: Mapping[str, Any] | None = None,
+    project: str = "default",
+    wake_worker: Wake = wake,
+) -> GenerationRequest:
+    """Accept a request: row in state `submitted` plus audit entry, then wake the light worker.
+
+    `requester` names who asks, e.g. "user:7" or "cli". `seed` None draws one. `references` name
+    voices or faces, checked against consents later. `options` are those of intake.py. Raises
+    InvalidInput, or what an unknown profile or brand raises; nothing is written then.
+    """
+    if not requester:
+        raise InvalidInput("A request needs a requester.")
+    profile = profile or conf.get("PROFILE")
+    policy.load().profile(profile)
+    if brand:
+        brands.load(brand)
+    row = GenerationRequest(
+        prompt=intake.text("prompt", prompt, required=True),
+        voice_over=intake.text("voice_over", voice_over),
+        negative_prompt=intake.text("negative_prompt", negative_prompt),
+        title=intake.text("title", title),
+        requester=requester,
+        brand=brand,
+        seed=intake.seed(seed),
+        seconds=intake.seconds(seconds),
+        profile=profile,
+        debias=bool(debias),
+        references=intake.references(references),
+        options=intake.options(options or {}),
+        project=project,
+    )
+    with transaction.atomic():
+        row.save(force_insert=True)
+        log.append("generation.submitted", subject=row.subject, actor=requester, payload=_submission(row))
+        transaction.on_commit(partial(wake_worker, row.pk, "light"))
+    return row
+
+
+def _submission(row: GenerationRequest) -> dict[str, Any]:
+    texts = {
+        field: row.commit(field, value) if (value := getattr(row, field)) else None
+        for field in ("prompt", "voice_over", "negative_prompt", "title")
+    }
+    return texts | {
+        "references": len(row.references),
+        "brand": row.brand,
+        "seconds": f"{row.seconds:g}",
+        "seed": str(row.seed),
+        "profile": row.profile,
+        "debias": row.debias,
+    }
+
+
+def _locked(request_id: uuid.UUID | str) -> GenerationRequest:
+    """The row, locked. RequestNotFound also for what is no id."""
+    try:
+        return GenerationRequest.objects.select_for_update().get(pk=request_id)
+    except (GenerationRequest.DoesNotExist, ValidationError) as error:
+        raise RequestNotFound("There is no such request.") from error
+
+
+def cancel(request_id: uuid.UUID | str, actor: str) -> GenerationRequest:
+    """Stop a request: at once when no worker has it, otherwise at the worker's next look (within a
+    heartbeat). Raises IllegalTransition when it has ended or is ready."""
+    with transaction.atomic():
+        row = _locked(request_id)
+        states.check(row.state, State.CANCELLED)
+        now = timezone.now()
+        if row.lease_until is None or row.lease_until < now:
+            move(
+                row,
+                State.CANCELLED,
+                actor=actor,
+                kind="generation.cancelled",
+                payload={"stage": row.stage},
+                # Fences off a worker that was only slow.
+                attempt=row.attempt + 1,
+                cancel_requested_by=actor,
+                cancel_requested_at=now,
+            )
+            transaction.on_commit(partial(store.discard_work, row.pk))
+        elif row.cancel_requested_at is None:
+            row.cancel_requested_at, row.cancel_requested_by = now, actor
+            row.save(update_fields=["cancel_requested_at", "cancel_requested_by", "updated_at"])
+    row.refresh_from_db()
+    return row
+
+
+def release(
+    request_id: uuid.UUID | str, actor: str, reason: str, *, wake_worker: Wake = wake
+) -> GenerationRequest:
+    """A reviewer lets a held request go on. The held stage runs again and passes only for the very
+    reasons it was held for; anything new holds it again. Raises IllegalTransition, InvalidInput."""
+    reason = intake.text("reason", reason, required=True)
+    with transaction.atomic():
+        row = _locked(request_id)
+        if row.state != State.HELD:
+            raise states.IllegalTransition(f"A request that is {row.state} cannot be released.")
+        to = states.AFTER_RELEASE[State(row.held_in)]
+        entry = {"stage": row.stage, "reasons": row.held_for, "actor": actor, "reason": reason}
+        releases = [*row.releases, {**entry, "at": timezone.now().isoformat()}]
+        payload = {
+            "stage": row.stage,
+            "reasons": row.held_for,
+            "reason": row.commit(f"release:{len(releases)}", reason),
+        }
+        move(
+            row,
+            to,
+            actor=actor,
+            kind="generation.released",
+            payload=payload,
+            releases=releases,
+            **dict.fromkeys(("held_in", "error_code", "error_message", "error_help"), ""),
+            **dict.fromkeys(("error_category", "error_clause"), ""),
+            held_for=[],
+            settled_at=None,
+            woken_at=None,
+        )
+        transaction.on_commit(partial(wake_worker, row.pk, states.queue_of(to) or "light"))
+    row.refresh_from_db()
+    return row
+
+
+def publish(request_id: uuid.UUID | str, actor: str) -> GenerationRequest:
+    """Publish a ready clip after verifying the stored bytes again, and its record with it.
+
+    Raises NotReady, or FileDamaged / ReadBackFailed when the bytes do not verify; nothing changes
+    then.
+    """
+    with transaction.atomic():
+        row = _locked(request_id)
+        if row.state != State.READY:
+            raise NotReady(f"A clip that is {row.state} cannot be published.")
+    # Seconds of work, so outside the transaction; the state is checked again below.
+    publication.verify_stored(row)
+    with transaction.atomic():
+        row = _locked(request_id)
+        publication.publish_record(row)
+        move(
+            row,
+            State.PUBLISHED,
+            actor=actor,
+            kind="generation.published",
+            payload={"sha256": row.file_sha256, "record": row.result["record"]},
+            published_at=timezone.now(),
+        )
+    return row
