@@ -33,13 +33,6 @@ class Dead(BaseException):
     """Not an Exception: nothing on the way may handle it."""
 
 
-@pytest.fixture(autouse=True)
-def _no_file_from_another_test():
-    mirror.path().unlink(missing_ok=True)
-    yield
-    mirror.path().unlink(missing_ok=True)
-
-
 def notes(count):
     with transaction.atomic():
         return [

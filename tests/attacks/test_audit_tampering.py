@@ -24,13 +24,6 @@ kinds.register("test.attack", required={"n": int})
 TABLES = [f"byline_audit_{name}" for name in ("entry", "sealedleaf", "tile", "treehead", "checkpoint")]
 
 
-@pytest.fixture(autouse=True)
-def _no_file_from_another_test():
-    mirror.path().unlink(missing_ok=True)
-    yield
-    mirror.path().unlink(missing_ok=True)
-
-
 def append(n):
     return log.append("test.attack", subject=f"clip:{n}", actor="editor", payload={"n": n})
 

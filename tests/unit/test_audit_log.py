@@ -22,13 +22,6 @@ INSERT = """
 kinds.register("test.note", required={"n": int}, optional={"text": str})
 
 
-@pytest.fixture(autouse=True)
-def _no_file_from_another_test():
-    mirror.path().unlink(missing_ok=True)
-    yield
-    mirror.path().unlink(missing_ok=True)
-
-
 def note(n, **more):
     return log.append("test.note", subject=f"note:{n}", actor="tester", payload={"n": n, **more})
 
