@@ -3,7 +3,8 @@
 H.264 (x264, yuv420p, BT.709 tagged and converted as such), AAC-LC 48 kHz mono, a 3GPP timed text
 track, index first (faststart). The file appears under its name only when it is whole and on disk:
 it is written under a private name in the same directory, synced, then renamed. Only the given title
-goes into the metadata. Scaling, several sound tracks and streaming formats are left out.
+goes into the metadata. Not promised: equal bytes for equal input (x264 sometimes codes the first key
+frame differently). Left out: scaling, several sound tracks, streaming formats.
 """
 
 import os

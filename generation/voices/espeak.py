@@ -43,9 +43,13 @@ _VARIANT = re.compile(r"^[A-Za-z0-9_-]{1,40}$")
 
 
 class EspeakVoice:
-    """`variant`: one of espeak-ng's timbres ("f2", "m3", ...); `pitch_range`: 0 monotone .. 99 lively."""
+    """`variant`: one of espeak-ng's timbres; `pitch_range`: 0 monotone .. 99 lively.
 
-    def __init__(self, *, variant: str = "", pitch_range: int = 55) -> None:
+    The default is the timbre whose speech a recogniser aligns best (safety/screen/alignment.py); ""
+    is the library's own.
+    """
+
+    def __init__(self, *, variant: str = "f4", pitch_range: int = 55) -> None:
         if variant and not _VARIANT.match(variant):
             raise ConfigurationError(f"espeak variant {variant!r} is not a plain name")
         if not 0 <= pitch_range <= 99:

@@ -1,5 +1,7 @@
 """Captions: limits hold for any words, cuts fall at clauses, WebVTT is escaped."""
 
+import itertools
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +13,9 @@ TEXT = (
     "The harbour opens again on Monday, after a winter of repairs. Ships from twelve countries are "
     "expected, the port authority said, and the first ferry leaves at dawn."
 )
+
+
+LETTERS = st.characters(codec="utf-8", exclude_categories=("Cs", "Zs", "Cc"))
 
 
 def _evenly(text: str, per_word: float = 0.35) -> list[tuple[str, float, float]]:
@@ -27,9 +32,7 @@ def test_cuts_fall_where_the_sentence_allows() -> None:
 @given(
     st.lists(
         st.tuples(
-            st.text(
-                st.characters(codec="utf-8", exclude_categories=("Cs", "Zs", "Cc")), min_size=1, max_size=60
-            ),
+            st.text(LETTERS, min_size=1, max_size=60),
             st.floats(0.01, 1.5),
             st.floats(0, 2),
         ),
@@ -48,7 +51,7 @@ def test_limits_hold_for_any_words(drawn: list[tuple[str, float, float]]) -> Non
         assert all(captions._width(line) <= captions.LINE for line in lines)
         assert cue.end - cue.start <= captions.LONGEST_S + 1e-6
         assert cue.end > cue.start
-    for cue, following in zip(cues, cues[1:], strict=False):
+    for cue, following in itertools.pairwise(cues):
         assert cue.end <= following.start + 1e-6
     said = "".join("".join(text.split()) for text, _, _ in words)
     assert "".join("".join(cue.text.split()) for cue in cues) == said

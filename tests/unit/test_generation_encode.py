@@ -89,13 +89,6 @@ def test_the_file_is_private_and_no_other_is_left(clip: Path) -> None:
     assert os.listdir(clip.parent) == ["clip.mp4"]
 
 
-def test_same_input_same_bytes(tmp_path: Path) -> None:
-    a, b = tmp_path / "a.mp4", tmp_path / "b.mp4"
-    for path in (a, b):
-        encode.write_mp4(path, _frames(), FPS, _tone(2, 48_000), 48_000)
-    assert a.read_bytes() == b.read_bytes()
-
-
 def test_sound_longer_than_the_picture_is_cut(tmp_path: Path) -> None:
     encode.write_mp4(tmp_path / "a.mp4", _frames(24), FPS, _tone(5, 48_000), 48_000)
     with av.open(str(tmp_path / "a.mp4")) as container:

@@ -1,5 +1,6 @@
 """Voices: typed configuration, determinism, word times, and inputs that cannot be read."""
 
+import subprocess
 import threading
 
 import numpy as np
@@ -42,8 +43,8 @@ def test_threads_do_not_mix_their_speech() -> None:
 def test_words_carry_their_punctuation_and_increasing_times() -> None:
     speech = EspeakVoice().speak("— The café opened on 12 May 2026, at 3.5% (GDP); “mayor” won't say. Ok")
     assert [word.text for word in speech.words] == [
-        "— The", "café", "opened", "on", "12", "May", "2026,", "at", "3.5%", "(GDP);", "“mayor”", "won't", "say.",
-        "Ok",
+        "— The", "café", "opened", "on", "12", "May", "2026,", "at", "3.5%", "(GDP);", "“mayor”", "won't",
+        "say.", "Ok",
     ]  # fmt: skip
     edges = [edge for word in speech.words for edge in (word.start, word.end)]
     assert edges == sorted(edges)
@@ -71,7 +72,7 @@ def test_rate_and_pitch_change_the_speech() -> None:
     assert not np.array_equal(voice.speak(text, pitch=20).samples, voice.speak(text, pitch=80).samples)
 
 
-@pytest.mark.parametrize("text", ["", "  \n", "!!! … —", "x" * 3001, "1" * 2900])
+@pytest.mark.parametrize("text", ["", "  \n", "!!! … —", "x " * 1501, "1" * 101])
 def test_text_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(UnspeakableText) as refusal:
         EspeakVoice().speak(text)
@@ -92,14 +93,14 @@ def test_markup_in_the_text_is_spoken_not_obeyed() -> None:
     assert voice.speak("a <audio src='x'/> b").seconds > voice.speak("a b").seconds + 0.3
 
 
-def test_the_process_gets_neither_environment_nor_text_in_its_arguments(
+def test_the_process_sees_no_secret_and_shows_no_text(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: dict[str, object] = {}
 
     def run(command: list[str], **options: object) -> object:
         seen.update(options, command=command)
-        raise __import__("subprocess").TimeoutExpired(command, 1)
+        raise subprocess.TimeoutExpired(command, 1)
 
     voice = EspeakVoice()
     voice.languages()
