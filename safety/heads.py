@@ -1,0 +1,87 @@
+"""Scores of a text per category: one linear model over embedding and character n-grams each.
+
+Promises scores in [0, 1] that mean the same in every category: 0.5 is the level that the
+calibration's benign video prompts and news texts reach, over all categories together, in about one
+text of a hundred; 0.9 is beyond every one of them. Weights come from training/train_heads.py and
+are pinned by the sha256 in models/heads.json, which also carries the measured rates. Categories
+with too few examples have no head; rules alone decide there.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from byline.safety.encoder import EncoderUnavailable, Window
+from byline.safety.features import ngrams
+
+MODELS = Path(__file__).parent / "models"
+EMBEDDING_SCALE = 3.0
+NGRAM_SCALE = 2.0
+
+
+@dataclass(frozen=True)
+class Heads:
+    """`dense` (H, 384) and `sparse` (H, 65536) weights, `bias` (H,), and per head the logit at which
+    the score is 0.5 (`centre`) and the logits from 0.5 to 0.9 (`spread`)."""
+
+    names: tuple[str, ...]
+    dense: np.ndarray
+    sparse: np.ndarray
+    bias: np.ndarray
+    centre: np.ndarray
+    spread: np.ndarray
+
+    def logits(self, window: Window) -> np.ndarray:
+        """(H,) raw logits of one window."""
+        index, value = ngrams(window.text)
+        dense = self.dense @ (window.embedding * EMBEDDING_SCALE)
+        sparse = self.sparse[:, index].astype(np.float32) @ (value * NGRAM_SCALE)
+        out: np.ndarray = dense + sparse + self.bias
+        return out
+
+    def scores(self, window: Window) -> dict[str, float]:
+        """Score per category; the head "any" is folded into the likeliest category."""
+        z = (self.logits(window) - self.centre) / self.spread
+        # log 9 is the distance from 0.5 to 0.9 on the logistic curve
+        values = 1.0 / (1.0 + np.exp(-np.clip(z * np.log(9.0), -30, 30)))
+        scores = dict(zip(self.names, values.tolist(), strict=True))
+        any_score = scores.pop("any", 0.0)
+        top = max(scores, key=scores.__getitem__)
+        # An unsafe text whose category is unclear is reviewed under the likeliest one, never blocked
+        # on the strength of this head alone.
+        scores[top] = max(scores[top], min(any_score, 0.89))
+        return scores
+
+
+def read(folder: Path = MODELS) -> tuple[Heads, Mapping[str, object]]:
+    """Weights and the metadata beside them. EncoderUnavailable if missing or not the pinned file."""
+    try:
+        about = json.loads((folder / "heads.json").read_text("utf-8"))
+        data = (folder / "heads.npz").read_bytes()
+    except OSError as error:
+        raise EncoderUnavailable("the moderation heads are missing") from error
+    if hashlib.sha256(data).hexdigest() != about["sha256"]:
+        raise EncoderUnavailable("heads.npz is not the file that heads.json describes")
+    with np.load(folder / "heads.npz", allow_pickle=False) as stored:
+        heads = Heads(
+            names=tuple(about["heads"]),
+            dense=stored["dense"],
+            sparse=stored["sparse"].astype(np.float32) * stored["sparse_scale"][:, None],
+            bias=stored["bias"],
+            centre=stored["centre"],
+            spread=stored["spread"],
+        )
+    return heads, about
+
+
+@functools.cache
+def shared() -> Heads:
+    """The shipped heads, read once per process."""
+    return read()[0]
