@@ -142,13 +142,17 @@ class Installation:
     environment: dict[str, str]
 
     def processes(self) -> list[psutil.Process]:
-        """Everything that runs for this home: ours by their environment, PostgreSQL by its directory."""
-        data = str((self.home / "database").resolve())
+        """Everything that runs for this home: ours by their environment, PostgreSQL's by their directory."""
+        data = str((self.home / "database").resolve() / "data")
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                of_home = process.environ().get("BYLINE_HOME") == str(self.home)
-                if of_home or any(data in part for part in process.cmdline()):
+                # PostgreSQL starts in / and only then enters its data; its children hide their arguments.
+                if (
+                    process.environ().get("BYLINE_HOME") == str(self.home)
+                    or process.cwd() == data
+                    or data in process.cmdline()
+                ):
                     found.append(process)
         return found
 
