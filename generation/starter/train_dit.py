@@ -17,6 +17,7 @@ import numpy as np
 from byline.audit.base import heavy
 from byline.generation.starter import scenes, text
 from byline.generation.starter.fast_vae import FastPass
+from byline.generation.starter.train_vae import encode_keys
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,8 @@ CONFIG: dict[str, Any] = {
     "qk_norm": "rms_norm_across_heads",
     "rope_max_seq_len": 256,
 }
-POOL, CAPTIONS, BATCH, RATE = 2000, 4, 16, 1.4e-3
+POOL, CAPTIONS, BATCH, RATE = 2400, 4, 16, 1.4e-3
+KEYS = 1 + (scenes.FRAMES - 1) // 4  # the autoencoder's latents are those of every fourth frame (train_vae)
 DROP_CAPTION = 0.1
 IMAGE_EVERY = 7  # one batch in seven is image-to-video
 SUBJECT_WEIGHT = 1.5
@@ -97,7 +99,7 @@ class Clips:
         """Draw, encode and describe `count` more clips; the oldest make room."""
         torch = self.torch
         some = [scenes.sample(self.rng) for _ in range(count)]
-        drawn = [scenes.render(s) for s in some]
+        drawn = [scenes.render(s, frames=KEYS) for s in some]
         captions = [scenes.caption(s, self.rng) for s in some for _ in range(CAPTIONS)]
         words = text.embed(self.tokenizer, self.encoder, captions).half()
         where = torch.tensor([(self.at + k) % len(self.latents) for k in range(count)])
@@ -106,11 +108,9 @@ class Clips:
             for part in range(0, count, 4):
                 frames = np.stack([d[0] for d in drawn[part : part + 4]])
                 x = torch.from_numpy(frames).permute(0, 4, 1, 2, 3).float() / 127.5 - 1
-                self.latents[where[part : part + 4]] = self.fast.encode(x)[0]
+                self.latents[where[part : part + 4]] = encode_keys(self.fast, x)
         masks = torch.from_numpy(np.stack([d[1] for d in drawn])).float()
-        pooled = torch.nn.functional.avg_pool2d(masks, 8)  # (n, 17, h, w)
-        pooled = torch.cat([pooled[:, :1], pooled[:, 1:].unflatten(1, (4, 4)).mean(2)], 1)
-        self.weight[where] = 1 + SUBJECT_WEIGHT * pooled[:, None]
+        self.weight[where] = 1 + SUBJECT_WEIGHT * torch.nn.functional.avg_pool2d(masks, 8)[:, None]
         self.at += count
 
     def batch(self, count: int) -> tuple[Any, Any, Any]:

@@ -43,3 +43,13 @@ def test_a_new_video_model_is_the_image_model_frame_by_frame() -> None:
         decoded = fast.decode(latents)
     assert torch.allclose(latents[:, :, 0], latents[:, :, 1], atol=1e-5)
     assert torch.allclose(decoded, decoded[:, :, :1].expand_as(decoded), atol=1e-5)
+
+
+def test_a_clips_latents_are_those_of_every_fourth_frame() -> None:
+    """As long as the encoder is the image model's: what the transformer's training relies on."""
+    torch = heavy.load("torch")
+    vae = train_vae.build(2).eval()
+    clip = torch.rand(2, 3, 9, 32, 32) * 2 - 1
+    with torch.no_grad():
+        whole = vae.encode(clip).latent_dist.mean
+    assert torch.allclose(train_vae.encode_keys(FastPass(vae), clip[:, :, ::4]), whole, atol=1e-5)
