@@ -16,6 +16,8 @@ from django.db.models import F
 from byline.audit import log
 from byline.generation.contracts import Effect
 from byline.generation.models import AUDIO_BITS, EffectApplied, GenerationRequest, QuotaLedger
+from byline.generation.publication import mark_id
+from byline.provenance.models import Record
 
 Apply = Callable[[GenerationRequest, Mapping[str, Any]], Mapping[str, Any]]
 _kinds: dict[str, Apply] = {}
@@ -78,3 +80,19 @@ def _append(row: GenerationRequest, payload: Mapping[str, Any]) -> Mapping[str, 
         payload["kind"], subject=row.subject, actor="system:pipeline", payload=dict(payload["payload"])
     )
     return {"entry": entry.pk}
+
+
+@effect("provenance_record")
+def _provenance_record(row: GenerationRequest, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Create the record by which a stripped copy is recovered; unpublished, so no stranger sees it."""
+    record = Record.objects.create(
+        pk=payload["record"],
+        mark_id=mark_id(row),
+        audio_id=row.audio_id if payload["audio_marked"] else None,
+        sha256=payload["sha256"],
+        content_digest=payload["digest"],
+        manifest=payload["manifest"],
+        proof=payload["proof"],
+        fingerprints=payload["hashes"],
+    )
+    return {"record": str(record.pk)}

@@ -65,21 +65,20 @@ def seed(value: Any) -> int:
 
 
 def references(value: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """References to voices and faces: {"kind": "voice" | "face", "subject": ..., more text fields}."""
+    """Files of voices and faces to imitate: {"kind", "subject", "sha256", "consent"}, all texts.
+
+    Whether they may be used is decided by the consent stage.
+    """
     if len(value) > MAX_REFERENCES:
         raise InvalidInput(f"A request has at most {MAX_REFERENCES} references.")
     checked = []
     for item in value:
-        if (
-            not isinstance(item, Mapping)
-            or item.get("kind") not in REFERENCE_KINDS
-            or not item.get("subject")
-        ):
-            raise InvalidInput(
-                f"A reference has a kind ({' or '.join(sorted(REFERENCE_KINDS))}) and a subject."
-            )
-        if not all(isinstance(part, str) and len(part) <= 200 for pair in item.items() for part in pair):
+        if not isinstance(item, Mapping) or set(item) - {"consent"} != {"kind", "subject", "sha256"}:
+            raise InvalidInput("A reference has kind, subject, sha256 and the id of a consent.")
+        if not all(isinstance(part, str) and 0 < len(part) <= 200 for part in item.values()):
             raise InvalidInput("The fields of a reference are short texts.")
+        if item["kind"] not in REFERENCE_KINDS:
+            raise InvalidInput(f"A reference is a {' or a '.join(sorted(REFERENCE_KINDS))}.")
         checked.append(dict(item))
     return checked
 

@@ -17,6 +17,7 @@ from django.db.models import F, Q
 
 from byline.audit.commit import commitment, new_salt
 from byline.generation.states import ACTIVE, State
+from byline.generation.verdict import summary
 
 MAX_SECONDS = 60
 MAX_SEED = 2**63 - 1
@@ -39,7 +40,7 @@ class GenerationRequest(models.Model):
     voice_over = models.TextField(blank=True)
     negative_prompt = models.TextField(blank=True)
     title = models.CharField(max_length=200, blank=True)
-    references = models.JSONField(default=list, blank=True)  # [{"kind", "subject", "purpose"}]
+    references = models.JSONField(default=list, blank=True)  # intake.references
     salt = models.BinaryField(default=new_salt, editable=False)  # for commitments to the texts
 
     brand = models.CharField(max_length=64, blank=True)
@@ -155,6 +156,10 @@ class GenerationRequest(models.Model):
         texts in two fields stay unlinkable, and opening one field opens no other."""
         salt = hmac.new(bytes(self.salt), field.encode(), hashlib.sha256).digest()
         return commitment(value, salt)
+
+    def checks_summary(self) -> list[dict[str, str]]:
+        """The checks of all current runs for an audit entry; one that did not run is "not checked"."""
+        return summary([check for run in self.runs.filter(current=True) for check in run.checks])
 
     def produced(self) -> dict[str, dict[str, Any]]:
         """What the current runs of the stages produced, by stage name."""

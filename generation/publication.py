@@ -5,12 +5,14 @@ manifest and log proof read back from its bytes; what the row says is not asked.
 may publish (platform) and the page it appears on.
 """
 
+from pathlib import Path
 from typing import Any
 
 from byline.audit.base import keyring
 from byline.generation import store
 from byline.generation.models import GenerationRequest
 from byline.provenance import ids
+from byline.provenance.models import Record
 
 
 def mark_id(row: GenerationRequest) -> int:
@@ -20,22 +22,25 @@ def mark_id(row: GenerationRequest) -> int:
     return ids.new_mark_id(row.serial, keyring.read("id"))
 
 
-def verify_stored(row: GenerationRequest) -> dict[str, Any]:
-    """Evidence of reading the stored file back. Raises FileDamaged or ReadBackFailed."""
+def read_back_file(path: Path, row: GenerationRequest, *, audio_marked: bool) -> dict[str, Any]:
+    """Evidence of finding this request's marks, manifest and proof in the bytes. ReadBackFailed."""
     from byline.provenance.readback import read_back
     from byline.provenance.trust import TrustBundle
 
-    path = store.read_path(row.file_sha256)
     return read_back(
         path,
         mark_id=mark_id(row),
-        audio_id=row.audio_id if row.voice_over else None,
+        audio_id=row.audio_id if audio_marked else None,
         trust=TrustBundle.from_installation(),
     )
 
 
+def verify_stored(row: GenerationRequest) -> dict[str, Any]:
+    """Read the stored file of a ready request back. Raises FileDamaged or ReadBackFailed."""
+    path = store.read_path(row.file_sha256)
+    return read_back_file(path, row, audio_marked=row.result["audio_marked"])
+
+
 def publish_record(row: GenerationRequest) -> None:
     """Let the record of the clip be found by strangers who verify it."""
-    from byline.provenance.records import Record
-
     Record.objects.filter(pk=row.result["record"]).update(published=True)

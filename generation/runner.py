@@ -257,7 +257,7 @@ class _Attempt:
                 "decision": "allow",
                 "profile": row.profile,
                 "policy_version": self.policy.version,
-                "checks": checks_summary(row),
+                "checks": row.checks_summary(),
                 "released": sorted({reason for item in row.releases for reason in item["reasons"]}),
             }
             move(row, to, actor=ACTOR, kind="generation.decided", payload=payload, **columns)
@@ -280,7 +280,7 @@ class _Attempt:
             "reasons": list(ruling.reasons),
             "profile": row.profile,
             "policy_version": self.policy.version,
-            "checks": checks_summary(row),
+            "checks": row.checks_summary(),
         }
         move(
             row,
@@ -390,8 +390,3 @@ def _write_run(
     for name, value in said.items():
         setattr(run, name, value)
     run.save()
-
-
-def checks_summary(row: GenerationRequest) -> list[dict[str, str]]:
-    """The checks of all current runs for an audit entry; one that did not run is "not checked"."""
-    return verdict.summary([check for run in row.runs.filter(current=True) for check in run.checks])

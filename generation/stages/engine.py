@@ -1,0 +1,50 @@
+"""engine: the pictures. Gives `shots`, a list of uint8 RGB arrays (T, h, w, 3), to the later stages."""
+
+import math
+from typing import Any
+
+from byline.generation.contracts import Artefact, Outcome, Verdict
+
+MAX_SHOTS = 4  # a longer clip shows its shots longer; see compose
+
+
+def engine(request: Any, artefact: Artefact) -> Outcome:
+    """Make the shots of the clip from the debiased prompt, the n-th with seed + n."""
+    from byline.generation import engines
+    from byline.generation.engines import VideoTask
+
+    chosen = engines.load(request.options.get("engine", "default"))
+    info = chosen.info
+    wanted = math.ceil(request.seconds / (info.frames / info.fps))
+    count = request.options.get("shots") or min(wanted, MAX_SHOTS)
+    shots = []
+    for number in range(count):
+
+        def progress(fraction: float, number: int = number) -> None:
+            artefact.progress((number + fraction) / count, f"shot {number + 1} of {count}")
+
+        artefact.check_cancelled()
+        task = VideoTask(
+            prompt=artefact.produced["debias"]["prompt"],
+            negative_prompt=artefact.produced["normalise"]["negative_prompt"],
+            seed=(request.seed + number) % 2**63,
+            guidance=request.options.get("guidance"),
+            steps=request.options.get("steps"),
+        )
+        shots.append(chosen.generate(task, progress, artefact.check_cancelled))
+    artefact.memory["shots"] = shots
+    return Outcome(
+        Verdict.ALLOW,
+        evidence={"shots": count, "frames": sum(len(shot) for shot in shots)},
+        produces={
+            "model": info.name,
+            "model_version": info.version,
+            "revision": info.revision,
+            "weights_sha256": info.weights_sha256,
+            "licence": info.licence,
+            "text_encoder": info.text_encoder,
+            "fps": info.fps,
+            "drawn": info.drawn,
+            "seed": request.seed,
+        },
+    )

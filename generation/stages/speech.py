@@ -1,0 +1,37 @@
+"""speech: the voice-over, spoken. Gives `speech` (None without a voice-over) to the later stages."""
+
+from typing import Any
+
+from byline.generation.contracts import Artefact, Effect, Outcome, Verdict
+
+VOICE_OPTIONS = ("language", "rate", "pitch")
+
+
+def speech(request: Any, artefact: Artefact) -> Outcome:
+    """Speak the cleaned voice-over. SpeechTooLong before any frame is made when it does not fit.
+
+    From here on something exists that needs a mark, so this stage also reserves the marks' ids.
+    """
+    reserve = (Effect("reserve_ids"),)
+    script = artefact.produced["normalise"]["voice_over"]
+    if not script:
+        artefact.memory["speech"] = None
+        return Outcome(Verdict.ALLOW, evidence={"spoken": False}, effects=reserve)
+
+    from byline.generation import soundtrack, voices
+
+    voice = voices.load(request.options.get("voice", "default"))
+    options = {name: request.options[name] for name in VOICE_OPTIONS if name in request.options}
+    spoken = voice.speak(script, **options)
+    if soundtrack.needed_seconds(spoken) > request.seconds:
+        raise soundtrack.SpeechTooLong(
+            f"The voice-over needs a clip of {soundtrack.needed_seconds(spoken):.1f} s,"
+            f" {request.seconds:g} s were asked for."
+        )
+    artefact.memory["speech"] = spoken
+    return Outcome(
+        Verdict.ALLOW,
+        evidence={"spoken": True, "seconds": round(spoken.seconds, 2), "words": len(spoken.words)},
+        effects=reserve,
+        produces={"voice": voice.info.name, "voice_version": voice.info.version},
+    )

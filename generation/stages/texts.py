@@ -1,0 +1,62 @@
+"""normalise and moderate: what was written, made clean, and whether it may be made at all."""
+
+import unicodedata
+from typing import Any
+
+from byline.generation.contracts import Artefact, Outcome, Verdict
+from byline.safety import policy
+from byline.safety.confusables import is_invisible
+from byline.safety.normalise import normalise as unmask
+
+FIELDS = ("prompt", "voice_over", "negative_prompt", "title")
+_VERDICTS = {"allow": Verdict.ALLOW, "review": Verdict.HOLD, "block": Verdict.REJECT}
+
+
+def clean(text: str) -> str:
+    """The text as engine and voice get it: composed, without invisible or control characters."""
+    composed = unicodedata.normalize("NFC", text)
+    kept = (" " if c.isspace() else c for c in composed if c.isspace() or not is_invisible(c))
+    return " ".join("".join(c for c in kept if unicodedata.category(c) != "Cc").split())
+
+
+def normalise(request: Any, artefact: Artefact) -> Outcome:
+    """Clean the texts. The disguises that moderation will see through are named, never their text."""
+    raw = {field: getattr(request, field) for field in FIELDS}
+    texts = {field: clean(text) for field, text in raw.items()}
+    steps = {field: list(unmask(text).steps) for field, text in raw.items() if text}
+    changed = texts != raw
+    return Outcome(
+        Verdict.TRANSFORM if changed else Verdict.ALLOW,
+        evidence={"cleaned": sorted(f for f in FIELDS if texts[f] != raw[f]), "disguises": steps},
+        produces=texts,
+    )
+
+
+def moderate(request: Any, artefact: Artefact) -> Outcome:
+    """Judge the texts as they were written and, where cleaning changed them, as they will be used."""
+    from byline.safety.moderation import moderate as judge
+
+    chosen = policy.load()
+    raw = {field: getattr(request, field) for field in FIELDS}
+    cleaned = {field: artefact.produced["normalise"][field] for field in FIELDS}
+    found = [judge(texts, chosen, request.profile) for texts in ([raw] if raw == cleaned else [raw, cleaned])]
+    worst = max(found, key=lambda result: ("allow", "review", "block").index(result.action))
+    return Outcome(
+        _VERDICTS[worst.action],
+        checks=tuple(check for result in found for check in result.checks),
+        evidence={"policy_version": worst.policy_version, "view": worst.view},
+        produces={"policy_version": worst.policy_version},
+        code="" if worst.action == "allow" else f"moderation_{worst.action}",
+        category=worst.category,
+        clause=worst.clause,
+        message=_message(worst.action),
+        help=worst.help,
+    )
+
+
+def _message(action: str) -> str:
+    return {
+        "allow": "",
+        "review": "The policy wants a person to look at this request first.",
+        "block": "The policy does not allow this request.",
+    }[action]
