@@ -18,7 +18,7 @@ def path() -> Path:
 def read() -> str | None:
     """The note last signed here; None when there is none yet."""
     try:
-        return path().read_text()
+        return path().read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return None
 
@@ -28,7 +28,7 @@ def write(note: str) -> None:
     target = path()
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     scratch = target.with_suffix(".new")
-    with scratch.open("w") as handle:
+    with scratch.open("w", encoding="utf-8") as handle:
         handle.write(note)
         handle.flush()
         os.fsync(handle.fileno())

@@ -81,13 +81,15 @@ def run(should_stop: Callable[[], bool]) -> None:
     first = True
     while not should_stop():
         try:
+            if first:
+                _publish()  # signs what a crash left unsigned; refuses before a restored backup grows
             sealed = seal_pending(full_scan=first)
             first = first and sealed == BATCH
             pause = 0.0 if sealed == BATCH else interval
         except (OperationalError, InterfaceError) as error:
             logger.warning("The sealer lost its database, trying again: %s", type(error).__name__)
             connection.close()
-            pause = RETRY_S
+            first, pause = True, RETRY_S  # it may come back as something else
         until = time.monotonic() + pause
         while (left := until - time.monotonic()) > 0 and not should_stop():
             time.sleep(min(left, 0.1))

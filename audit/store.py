@@ -6,7 +6,9 @@ below. `leaf` is the one way from a stored entry to its leaf hash, for sealing a
 Left out: writing, which is the sealer's alone.
 """
 
+import hashlib
 import json
+from collections.abc import Iterable
 from datetime import datetime
 
 from byline.audit import canonical, merkle
@@ -16,24 +18,35 @@ from byline.audit.tiles import WIDTH, TileNodes
 
 def fetch(level: int, index: int, width: int) -> bytes:
     """The first `width` hashes (32 bytes each) of a tile; fewer if the rows are missing."""
-    if level == 0 and width < WIDTH:
-        partial = SealedLeaf.objects.filter(index__gte=index * WIDTH, index__lt=index * WIDTH + width)
-        hashes = partial.order_by("index").values_list("leaf_hash", flat=True)
-    elif width < WIDTH:
-        below = Tile.objects.filter(
-            level=level - 1, index__gte=index * WIDTH, index__lt=index * WIDTH + width
-        )
-        hashes = below.order_by("index").values_list("root", flat=True)
-    else:
-        hashes = Tile.objects.filter(level=level, index=index).values_list("hashes", flat=True)
+    if width == WIDTH:
+        return _join(Tile.objects.filter(level=level, index=index).values_list("hashes", flat=True))
+    first = index * WIDTH
+    if level == 0:
+        leaves = SealedLeaf.objects.filter(index__gte=first, index__lt=first + width)
+        return _join(leaves.order_by("index").values_list("leaf_hash", flat=True))
+    below = Tile.objects.filter(level=level - 1, index__gte=first, index__lt=first + width)
+    return _join(below.order_by("index").values_list("root", flat=True))
+
+
+def _join(hashes: Iterable[bytes | memoryview]) -> bytes:
     return b"".join(bytes(item) for item in hashes)
 
 
 def leaf(pk: int, kind: str, subject: str, actor: str, payload: str, created: datetime) -> bytes:
-    """Leaf hash of an entry's columns, `payload` as JSON text. CanonicalError if it has no canonical form."""
-    entry = canonical.entry(
-        pk=pk, kind=kind, subject=subject, actor=actor, payload=json.loads(payload), created=created
-    )
+    """Leaf hash of an entry's columns, `payload` as PostgreSQL's JSON text.
+
+    A payload that `log.append` would have refused (a row written past it) must not stop the log: it
+    is sealed as the hash of that text, which still pins it. No proof is given for such an entry.
+    """
+    entry = canonical.entry(pk=pk, kind=kind, subject=subject, actor=actor, payload=None, created=created)
+    try:
+        entry["payload"] = json.loads(payload)
+        data = canonical.encode(entry)
+        if len(data) <= canonical.MAX_ENTRY_BYTES:
+            return merkle.leaf_hash(data)
+    except (ValueError, RecursionError):  # CanonicalError, or digits and depths that Python declines
+        pass
+    entry["payload"] = {"uncanonical_sha256": hashlib.sha256(payload.encode()).hexdigest()}
     return merkle.leaf_hash(canonical.encode(entry))
 
 

@@ -43,6 +43,10 @@ END $$;
 CREATE TRIGGER byline_audit_stamp BEFORE INSERT ON byline_audit_entry
     FOR EACH ROW EXECUTE FUNCTION byline_audit_stamp();
 ALTER TABLE byline_audit_entry ENABLE ALWAYS TRIGGER byline_audit_stamp;
+
+-- log.append allows 60,000 bytes of canonical JSON; this keeps a writer past it from choking the sealer.
+ALTER TABLE byline_audit_entry ADD CONSTRAINT byline_audit_entry_bounded
+    CHECK (octet_length(payload::text) <= 262144);
 """
 
 GUARD = """
@@ -75,6 +79,7 @@ END $$;
 """
 
 UNDO = """
+ALTER TABLE byline_audit_entry DROP CONSTRAINT byline_audit_entry_bounded;
 DROP FUNCTION byline_audit_refuse() CASCADE;
 DROP FUNCTION byline_audit_stamp() CASCADE;
 """

@@ -34,6 +34,10 @@ def seal_all():
             pass
 
 
+DEEP = "[" * 3000 + "]" * 3000
+LONG = '{"n": ' + "9" * 5000 + "}"
+
+
 @pytest.fixture
 def entries():
     """600 entries under two checkpoints (300, 600): two full tiles and a partial one."""
@@ -124,6 +128,36 @@ def test_upsert_is_no_way_round(entries):
         Entry.objects.bulk_create(
             entries[:1], update_conflicts=True, unique_fields=["id"], update_fields=["actor"]
         )
+
+
+def test_a_row_written_past_append_cannot_stop_the_log(entries, connect_as):
+    rows = ['{"n": 0.5}', '{"n": 1e99}', '{"é": 1}', DEEP, LONG, f'"{"x" * 100_000}"', "null"]
+    with connect_as("app") as app:
+        for row in rows:
+            app.execute(
+                "insert into byline_audit_entry (kind, subject, actor, payload) values ('a.b','past','a',%s)",
+                [row],
+            )
+    with connect_as("app") as app, pytest.raises(psycopg.errors.CheckViolation):
+        app.execute(
+            "insert into byline_audit_entry (kind, subject, actor, payload) values ('a.b','past','a',%s)",
+            [f'"{"x" * 300_000}"'],
+        )
+    seal_all()
+    assert fsck.fsck().size == 607
+    verify_proof(log.proof(entries[0].pk), vkey())
+    with pytest.raises(log.LogDamaged, match="no canonical form"):
+        log.proof(log.by_subject("past")[0].pk)
+
+
+def test_a_changed_row_that_was_written_past_append_is_named(entries, superuser, connect_as):
+    with connect_as("app") as app:
+        app.execute(
+            "insert into byline_audit_entry (kind, subject, actor, payload) values ('a.b','past','a','0.5')"
+        )
+    seal_all()
+    superuser("update byline_audit_entry set payload = '0.50' where subject = 'past'")
+    assert broken().index == 600
 
 
 # --- the database rewritten by its superuser ------------------------------------------------------
@@ -251,9 +285,10 @@ def test_a_tail_cut_off_is_seen_with_a_known_checkpoint(known, superuser):
 def test_a_restored_backup_is_seen_by_the_file_beside_the_database(superuser):
     _cut(superuser)
     assert "cut off" in str(broken())
-    with pytest.raises(seal.LogRolledBack, match="600 entries were signed"):
-        seal_all()
     append(1000)
+    with acting_as("sealer"), pytest.raises(seal.LogRolledBack, match="600 entries were signed"):
+        seal.run(lambda: False)
+    assert SealedLeaf.objects.count() == 300  # it refused before it touched anything
     with pytest.raises(seal.LogRolledBack):
         seal_all()
     assert not Checkpoint.objects.filter(size__gt=300).exists()
