@@ -1,6 +1,19 @@
-"""Every public and API address of the product; a host project includes this under a prefix of its own."""
+"""Every public and API address of the product; a host project includes this under a prefix of its own.
 
-from django.urls import URLPattern, URLResolver
+The editors' screens are not here: Wagtail finds them through its hooks (platform/cms).
+"""
+
+from django.urls import include, path
+
+from byline.platform import pages
 
 app_name = "byline"
-urlpatterns: list[URLPattern | URLResolver] = []
+
+urlpatterns = [
+    path("api/v1/", include("byline.platform.api.urls")),
+    path("credentials/<uuid:public_id>/", pages.credentials, name="credentials"),
+    path("credentials/<uuid:public_id>/clip.mp4", pages.clip, name="clip"),
+    path("credentials/<uuid:public_id>/manifest.c2pa", pages.manifest, name="manifest"),
+    path("verify/", pages.verify, name="verify-page"),
+    path("audit/checkpoint", pages.checkpoint, name="checkpoint"),
+]

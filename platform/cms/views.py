@@ -1,0 +1,153 @@
+"""Editors' screens: write a brief, watch it being made, choose a finished clip for a page."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import path, reverse
+from django.views.decorators.http import require_POST, require_safe
+from django.views.generic import FormView, TemplateView
+from wagtail.admin.views.generic import WagtailAdminTemplateMixin
+from wagtail.admin.viewsets.base import ViewSet
+from wagtail.admin.viewsets.chooser import ChooserViewSet
+
+from byline.audit.base.errors import BylineError
+from byline.generation import states, store, submit
+from byline.generation.models import GenerationRequest
+from byline.platform.api.serializers import GenerationSerializer
+from byline.platform.api.views import visible_to
+from byline.platform.cms.forms import BriefForm
+
+PERMISSION = "byline_generation.add_generationrequest"
+
+
+def _allowed(request: HttpRequest) -> None:
+    if not request.user.has_perm(PERMISSION):  # type: ignore[union-attr]
+        raise PermissionDenied
+
+
+def _find(request: HttpRequest, generation_id: UUID) -> GenerationRequest:
+    _allowed(request)
+    return get_object_or_404(visible_to(request.user), pk=generation_id)
+
+
+class BriefView(WagtailAdminTemplateMixin, FormView):  # type: ignore[misc]
+    page_title = "Generate a video"
+    header_icon = "media"
+    template_name = "byline_cms/brief.html"
+    form_class = BriefForm
+    _show_breadcrumbs = True
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        _allowed(request)
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        recent = visible_to(self.request.user)[:10]
+        return super().get_context_data(recent=recent, **kwargs)
+
+    def form_valid(self, form: BriefForm) -> HttpResponse:
+        try:
+            created = submit.submit(**form.cleaned_data, requester=self.request.user.get_username())
+        except BylineError as error:
+            form.add_error(None, f"{error} {error.help}")
+            return self.form_invalid(form)
+        return redirect("byline_generate:progress", created.pk)
+
+
+class ProgressView(WagtailAdminTemplateMixin, TemplateView):  # type: ignore[misc]
+    page_title = "Your video"
+    header_icon = "media"
+    template_name = "byline_cms/progress.html"
+    _show_breadcrumbs = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        found = _find(self.request, self.kwargs["generation_id"])
+        return super().get_context_data(
+            generation=found, data=_status(found), terminal=found.state in states.AT_REST, **kwargs
+        )
+
+
+def _status(found: GenerationRequest) -> dict[str, Any]:
+    data = dict(GenerationSerializer(found).data)
+    data["terminal"] = found.state in states.AT_REST
+    data["playable"] = found.state in {"ready", "published"}
+    data["id"] = str(found.pk)
+    return data
+
+
+@require_safe
+def status(request: HttpRequest, generation_id: UUID) -> JsonResponse:
+    """What the progress page polls once a second."""
+    return JsonResponse(_status(_find(request, generation_id)))
+
+
+@require_safe
+def preview(request: HttpRequest, generation_id: UUID) -> FileResponse:
+    """The finished clip, for signed-in editors, before it is public."""
+    found = _find(request, generation_id)
+    if found.state not in {"ready", "published"}:
+        raise Http404("This clip is not ready.")
+    return FileResponse(store.read_path(found.file_sha256).open("rb"), content_type="video/mp4")
+
+
+@require_POST
+def cancel(request: HttpRequest, generation_id: UUID) -> HttpResponse:
+    found = _find(request, generation_id)
+    try:
+        submit.cancel(found.pk, actor=request.user.get_username())
+        messages.success(request, "The stop was asked for; the worker stops at its next step.")
+    except BylineError as error:
+        messages.error(request, f"{error} {error.help}")
+    return redirect("byline_generate:progress", found.pk)
+
+
+class GenerateViewSet(ViewSet):  # type: ignore[misc]
+    add_to_admin_menu = True
+    icon = "media"
+    menu_label = "Generate video"
+    name = "byline_generate"
+    url_prefix = "generate"
+
+    def get_urlpatterns(self) -> list[Any]:
+        return [
+            path("", BriefView.as_view(), name="index"),
+            path("<uuid:generation_id>/", ProgressView.as_view(), name="progress"),
+            path("<uuid:generation_id>/status/", status, name="status"),
+            path("<uuid:generation_id>/clip.mp4", preview, name="preview"),
+            path("<uuid:generation_id>/cancel/", cancel, name="cancel"),
+        ]
+
+    def get_menu_item(self, order: int | None = None) -> Any:
+        from wagtail.admin.menu import MenuItem
+
+        class PermittedItem(MenuItem):  # type: ignore[misc]
+            def is_shown(self, request: HttpRequest) -> bool:
+                return bool(request.user.has_perm(PERMISSION))  # type: ignore[union-attr]
+
+        return PermittedItem(
+            self.menu_label,
+            reverse("byline_generate:index"),
+            name=self.name,
+            icon_name=self.icon,
+            order=order or 250,
+        )
+
+
+class ClipChooser(ChooserViewSet):  # type: ignore[misc]
+    """Finished clips only: the ones an editor may put on a page."""
+
+    model = "byline_generation.GenerationRequest"
+    icon = "media"
+    choose_one_text = "Choose a video"
+    choose_another_text = "Choose another video"
+    per_page = 20
+
+    def get_object_list(self) -> Any:
+        return GenerationRequest.objects.filter(state__in=["ready", "published"]).order_by("-created_at")
+
+
+clip_chooser = ClipChooser("byline_clip_chooser")

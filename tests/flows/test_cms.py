@@ -1,0 +1,129 @@
+"""The editor's way through the CMS, and the publish guard that no way of publishing gets around."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.test import Client
+from wagtail.models import Page, Site
+
+from byline.generation import store, submit
+from byline.generation.models import GenerationRequest
+from byline.platform.cms.models import StoryPage
+from byline.platform.cms.views import ClipChooser
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def admin(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("admin", password="correct horse battery"))
+    return client
+
+
+def waiting() -> GenerationRequest:
+    return submit.submit(prompt="a red ball", requester="admin", wake_worker=lambda *_: None)
+
+
+def draft_with(clip: GenerationRequest) -> StoryPage:
+    story = StoryPage(
+        title="Tide tonight", slug="tide", live=False, body=[("video", {"clip": clip, "caption": ""})]
+    )
+    root = Page.objects.filter(depth=2).first()
+    root.add_child(instance=story)
+    Site.objects.update(root_page=root)
+    return story
+
+
+def test_a_brief_becomes_a_request_with_a_status(admin: Client):
+    brief = {"prompt": "a red ball", "brand": "byline", "seconds": "6", "debias": "on"}
+    response = admin.post("/cms/generate/", brief)
+    row = GenerationRequest.objects.get()
+    assert response.url == f"/cms/generate/{row.pk}/"
+    assert (row.debias, row.requester) == (True, "admin")
+    assert admin.get(response.url).status_code == 200
+    status = admin.get(f"{response.url}status/").json()
+    assert (status["state"], status["terminal"], status["playable"]) == ("submitted", False, False)
+    assert admin.get(f"{response.url}clip.mp4").status_code == 404
+
+
+def test_a_bad_brief_says_what_to_correct(admin: Client):
+    response = admin.post("/cms/generate/", {"prompt": "", "brand": "byline", "seconds": "600"})
+    assert response.status_code == 200
+    assert set(response.context["form"].errors) == {"prompt", "seconds"}
+    assert not GenerationRequest.objects.exists()
+
+
+def test_accounts_without_the_permission_do_not_see_the_screen(client: Client):
+    from django.contrib.auth.models import Permission
+
+    user = User.objects.create_user("reader", password="correct horse battery")
+    user.user_permissions.set(Permission.objects.filter(codename="access_admin"))
+    client.force_login(user)
+    assert client.get("/cms/generate/").status_code in {302, 403}
+
+
+def test_a_page_with_an_unready_clip_cannot_go_live_by_any_way(admin: Client):
+    story = draft_with(waiting())
+    with pytest.raises(ValidationError):
+        story.save_revision().publish()
+    story.live = True
+    with pytest.raises(ValidationError):
+        story.save()
+    body = {
+        "title": story.title,
+        "slug": story.slug,
+        "body-count": "1",
+        "body-0-deleted": "",
+        "body-0-order": "0",
+        "body-0-type": "video",
+        "body-0-id": "",
+        "body-0-value-clip": str(GenerationRequest.objects.get().pk),
+        "body-0-value-caption": "",
+        "comments-TOTAL_FORMS": "0",
+        "comments-INITIAL_FORMS": "0",
+        "action-publish": "1",
+    }
+    response = admin.post(f"/cms/pages/{story.pk}/edit/", body, follow=True)
+    assert "cannot be published" in response.content.decode()
+    assert not StoryPage.objects.get(pk=story.pk).live
+
+
+def test_the_chooser_offers_finished_clips_only(make_clip: Any):
+    waiting()
+    ready = make_clip()
+    assert list(ClipChooser("x").get_object_list()) == [ready]
+
+
+def test_publishing_the_page_publishes_the_clip_with_label_and_credentials(client: Client, make_clip: Any):
+    clip = make_clip(title="High tide")
+    story = draft_with(clip)
+    public = client.get(f"/credentials/{clip.result['record']}/")
+    assert public.status_code == 404  # not yet published: looks like any unknown id
+    story.save_revision().publish()
+    clip.refresh_from_db()
+    assert clip.state == "published"
+    page = client.get("/tide/").content.decode()
+    assert "AI-generated video." in page
+    assert f"/credentials/{clip.result['record']}/" in page
+    credentials = client.get(f"/credentials/{clip.result['record']}/").content.decode()
+    assert clip.file_sha256 in credentials
+    assert clip.prompt not in credentials
+    played = b"".join(client.get(f"/credentials/{clip.result['record']}/clip.mp4").streaming_content)
+    assert played == store.read_path(clip.file_sha256).read_bytes()
+
+
+def test_a_clip_whose_bytes_changed_stops_the_page(make_clip: Any):
+    clip = make_clip()
+    story = draft_with(clip)
+    file = store.path_of(clip.file_sha256)
+    file.chmod(0o600)
+    data = bytearray(file.read_bytes())
+    data[-100] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(ValidationError):
+        story.save_revision().publish()
+    clip.refresh_from_db()
+    assert clip.state == "ready"
+    assert not StoryPage.objects.get(pk=story.pk).live
