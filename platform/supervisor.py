@@ -32,10 +32,11 @@ from byline.platform import children, environment, process, settings
 from byline.platform.children import Service
 from byline.platform.database import cluster, location
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("byline.platform.supervisor")
 
 _SUPERVISOR_LOCK, _CLIENTS_LOCK, _STATUS = "supervisor.lock", "clients.lock", "status.json"
 _POLL_S = 0.2
+_DATABASE_ATTEMPTS = 5
 
 
 class ServicesFailed(ConfigurationError):
@@ -149,10 +150,18 @@ class Supervisor:
             raise ServicesFailed(f"the preparation failed:\n{children.log_tail(self.home, 'prepare')}")
 
     def _tend_database(self) -> None:
-        database = self._database
-        if database and database.process and database.process.poll() is not None:
-            logger.warning("the database ended (%s): starting it again", database.process.returncode)
-            database.start()
+        if self._database is None or self._database.is_running():
+            return
+        logger.warning("the database ended: starting it again")
+        for attempt in range(_DATABASE_ATTEMPTS):
+            try:
+                self._database.start()
+                return
+            except cluster.DatabaseUnavailable:
+                # After a kill its children hold the shared memory a moment longer.
+                if attempt == _DATABASE_ATTEMPTS - 1:
+                    raise
+                self._stop.wait(1 + attempt)
 
     def _web_answers(self) -> bool:
         if not self.address:

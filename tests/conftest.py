@@ -32,7 +32,7 @@ from django.apps import apps
 from django.conf import settings
 from django.test import TransactionTestCase
 
-from byline.platform import keys
+from byline.platform import celery_app, keys
 from byline.platform.database import binaries, location, roles
 from byline.platform.database.cluster import Cluster, of_home
 
@@ -64,6 +64,8 @@ def byline_home() -> Iterator[Path]:
         settings.HOME = home
         settings.BYLINE = {**settings.BYLINE, "HOME": home}
         settings.MEDIA_ROOT = home / "media"
+        # Messages of this process go nowhere; tests of the real broker are in child processes.
+        celery_app.app.conf.update(broker_url="memory://", broker_transport_options={})
         keys.create(home)
         yield home
 

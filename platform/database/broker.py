@@ -56,6 +56,7 @@ def transport_options(role: Mapping[str, Any]) -> dict[str, Any]:
         "conn_string": conninfo.make_conninfo("", **parts, **role["OPTIONS"]),
         "init_extension": False,
         "pool_size": 4,
+        "pool_timeout": 5,  # who submits a job should not wait for a broker that is away
         # Wake by NOTIFY; ask at least every second, in case a notice got lost. No long poll: it would
         # hold a connection and keep a stopping worker waiting.
         "use_notify": True,

@@ -95,6 +95,10 @@ class Cluster:
             self.stop()
             raise
 
+    def is_running(self) -> bool:
+        """Whether the server that we started still runs."""
+        return self.process is not None and self.process.poll() is None
+
     def stop(self) -> None:
         """Stop cleanly; harsher when that takes too long. Does nothing when it is not running."""
         if self.process is None:
