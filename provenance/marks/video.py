@@ -27,7 +27,7 @@ from byline.provenance.marks.video_geometry import OVERSAMPLE, PERIOD, TILE_CHIP
 PAYLOAD_BITS = 64
 MIN_SIDE = 96  # below it a chip is under one pixel
 MAX_SIDE = 16384
-REFINED = 3  # poses that are refined and decoded after the search
+REFINED = 6  # poses that are refined and decoded after the search
 LOCAL_ROUNDS = 2
 BUSY_GAIN, BUSY_CAP = 0.5, 6.0  # amplitude gained per grey level of texture, up to this level
 TEXTURED_AREA = 0.3  # share of a frame that must be busy for the full energy
@@ -86,7 +86,7 @@ class VideoMark:
         keys: Sequence[bytes],
         *,
         psnr_db: float = 42.5,
-        flat_psnr_db: float = 44.6,
+        flat_psnr_db: float = 46.0,
         max_frames: int = 48,
     ) -> None:
         if not keys:
@@ -172,34 +172,44 @@ class VideoMark:
         trials = []
         for words, plane in planes.items():
             for pose in poses:
-                actual = Pose(pose.scale, -pose.angle) if words else pose
-                folded = geometry.fold(geometry.rectify(plane, actual))
+                seen = Pose(pose.scale, -pose.angle) if words else pose
+                around = [geometry.fold(geometry.rectify(plane, near)) for near in seen.neighbours(0)]
                 for index, key in enumerate(self._keys):
-                    trials.append((key.sync(folded).score, index, words, actual))
+                    trials.append((max(key.sync(folded).score for folded in around), index, words, seen))
         trials.sort(key=lambda trial: -trial[0])
         for _, index, words, pose in trials[:REFINED]:
-            found = self._decode_pose(planes[words], index, pose)
+            found = self._refine(planes[words], index, pose)
             if found is not None:
                 return VideoFinding(found[0], index, _describe(words, *found[1:]))
         return None
 
-    def _decode_pose(self, plane: Plane, index: int, pose: Pose) -> tuple[int, Pose, bool] | None:
+    def _refine(self, plane: Plane, index: int, pose: Pose) -> tuple[int, Pose, bool] | None:
+        """Climb towards the pose that fits the template best, trying to decode all along the way.
+
+        The template alone may prefer a slightly wrong pose that the payload does not survive.
+        """
         key = self._keys[index]
         for stage in range(len(geometry.STAGES)):
-            around = pose.neighbours(stage)
-            scores = [key.sync(geometry.fold(geometry.rectify(plane, near))).score for near in around]
-            pose = around[int(np.argmax(scores))]
-        straight = geometry.rectify(plane, pose)
-        folded = geometry.fold(straight)
-        sync = key.sync(folded)
-        payload = self._decode(folded, index, sync)
-        if payload is not None:
-            return payload, pose, False
+            ranked = []
+            for near in pose.neighbours(stage):
+                folded = geometry.fold(geometry.rectify(plane, near))
+                ranked.append((key.sync(folded), near, folded))
+            ranked.sort(key=lambda item: -item[0].score)
+            for sync, near, folded in ranked:
+                payload = self._decode(folded, index, sync)
+                if payload is not None:
+                    return payload, near, False
+            sync, pose, _ = ranked[0]
+        return self._unbend(geometry.rectify(plane, pose), index, sync, pose)
+
+    def _unbend(self, plane: Plane, index: int, sync: _Sync, pose: Pose) -> tuple[int, Pose, bool] | None:
+        """Last resort: fit a mild perspective to the template, judge by the data cells alone."""
+        key = self._keys[index]
         for _ in range(LOCAL_ROUNDS):
-            fitted = geometry.local_fit(straight, np.roll(key.template, sync.shift, (0, 1)))
+            fitted = geometry.local_fit(plane, np.roll(key.template, sync.shift, (0, 1)))
             if fitted is None:
                 return None
-            straight, folded = fitted, geometry.fold(fitted)
+            plane, folded = fitted, geometry.fold(fitted)
             sync = key.sync(folded)
             result = key.decode(folded, sync.shift)
             if result is not None and result[2] >= self._local_threshold:
@@ -252,8 +262,12 @@ def _mask(frame: Frame) -> tuple[Plane, Plane]:
     step = max(1, round(min(height, width) / 180))
     small = cv2.resize(frame, (max(1, width // step), max(1, height // step)), interpolation=cv2.INTER_AREA)
     luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    corners = np.sqrt(np.maximum(cv2.cornerMinEigenVal(luma, 5, ksize=3), 0))
-    busy = cv2.blur(cv2.erode(corners, np.ones((3, 3), np.uint8)), (5, 5))
+    dx, dy = cv2.Sobel(luma, cv2.CV_32F, 1, 0, scale=0.25), cv2.Sobel(luma, cv2.CV_32F, 0, 1, scale=0.25)
+    xx, yy, xy = (cv2.blur(product, (5, 5)) for product in (dx * dx, dy * dy, dx * dy))
+    middle, radius = (xx + yy) / 2, np.sqrt((xx - yy) ** 2 / 4 + xy * xy)
+    # lambda2 / sqrt(lambda1): curved outlines and letters have a little of the smaller eigenvalue too.
+    corners = np.maximum(middle - radius, 0) / np.sqrt(middle + radius + 1e-3)
+    busy = cv2.blur(cv2.erode(corners, np.ones((7, 7), np.uint8)), (5, 5))
     light = 1.0 + 0.15 * np.clip((100 - luma) / 100, -1, 1)  # the eye sees less in the shadows
     return light, busy
 

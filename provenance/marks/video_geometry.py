@@ -7,6 +7,7 @@ and rotation. Nothing in this module knows a key except `local_fit`, which takes
 Leaves out: anisotropic squeeze and picture-in-picture.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,9 +29,9 @@ PERIOD = TILE_CHIPS * OVERSAMPLE
 SCALES = (0.62, 1.9)
 ROTATION_DEG = 12.0
 CANDIDATES = 6
-# Each refinement stage looks at 3 x 3 neighbours: relative scale step, rotation step in radians.
-STAGES = ((0.0030, 0.0035), (0.0015, 0.0018), (0.0007, 0.0009))
-REFINEMENTS = 9 ** len(STAGES)
+# Refinement: (neighbours to each side, relative scale step, rotation step in radians) per stage.
+STAGES = ((2, 0.0030, 0.0035), (1, 0.0015, 0.0018), (1, 0.0007, 0.0009))
+REFINEMENTS = math.prod((2 * reach + 1) ** 2 for reach, _, _ in STAGES)
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,9 @@ class Pose:
     angle: float = 0.0
 
     def neighbours(self, stage: int) -> list["Pose"]:
-        step, turn = STAGES[stage]
-        return [
-            Pose(self.scale * (1 + i * step), self.angle + j * turn) for i in (-1, 0, 1) for j in (-1, 0, 1)
-        ]
+        reach, step, turn = STAGES[stage]
+        near = range(-reach, reach + 1)
+        return [Pose(self.scale * (1 + i * step), self.angle + j * turn) for i in near for j in near]
 
 
 def residual(frame: Frame) -> Plane:

@@ -46,7 +46,7 @@ def psnr_luma(before: list[np.ndarray], after: list[np.ndarray]) -> float:
     return float(10 * np.log10(255**2 / np.mean(errors)))
 
 
-@pytest.mark.parametrize(("make", "least_db"), [(flat_clip, 44.0), (busy_clip, 42.3)])
+@pytest.mark.parametrize(("make", "least_db"), [(flat_clip, 45.0), (busy_clip, 42.3)])
 def test_round_trip_at_the_promised_quality(make, least_db: float) -> None:
     clip = make()
     mark = VideoMark([KEY])
@@ -122,8 +122,8 @@ def test_a_finding_tells_no_score() -> None:
 
 
 def test_every_pose_the_search_can_end_in_is_counted() -> None:
-    assert [len(set(Pose().neighbours(stage))) for stage in range(3)] == [9, 9, 9]
-    assert SEARCH_HYPOTHESES == 2 * 72 * 72 * (1 + 6 * 9**3)
+    assert [len(set(Pose().neighbours(stage))) for stage in range(3)] == [25, 9, 9]
+    assert SEARCH_HYPOTHESES == 2 * 72 * 72 * (1 + 6 * 25 * 9 * 9)
     alone = acceptance_threshold(payload_bits=64, hypotheses=SEARCH_HYPOTHESES, keys=1, false_accept=1e-9)
     assert VideoMark([KEY])._search_threshold > alone  # half of the budget is the homography test's
     assert VideoMark([KEY, OTHER])._search_threshold > VideoMark([KEY])._search_threshold
