@@ -5,3 +5,6 @@ class ProvenanceConfig(AppConfig):
     name = "byline.provenance"
     label = "byline_provenance"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from byline.provenance import audit_kinds  # noqa: F401

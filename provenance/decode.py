@@ -27,7 +27,7 @@ from byline.provenance import formats
 
 MAX_BYTES = 2 << 30
 MAX_PIXELS = 8192 * 8192  # of one picture; 8K video has half of that
-MAX_FRAMES = 64  # kept; what the mark detector and the fingerprint look at
+MAX_FRAMES = 84  # kept, a little over ten seconds at SAMPLE_FPS
 MAX_LONG_SIDE = 1280
 MAX_SECONDS = 600.0  # of media; the rest is not looked at
 SAMPLE_FPS = 8.0

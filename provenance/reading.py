@@ -8,11 +8,12 @@ signer, so we ask which list vouched: a public time-stamp root must not make its
 newsrooms. Left out: identity assertions (CAWG) are not checked, so no name from them is shown.
 """
 
+import io
 import json
 import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from byline.provenance import formats
 from byline.provenance.trust import TrustBundle
@@ -22,6 +23,7 @@ logging.getLogger("c2pa").addHandler(logging.NullHandler())  # its messages may 
 Presence = Literal["read", "absent", "remote", "damaged", "unsupported"]
 _SIGNERS, _STAMPERS = "urn:byline:trust:c2pa", "urn:byline:trust:tsa"
 MAX_BYTES = 2 << 30
+_REMOTE = "the file names a manifest kept elsewhere; nothing is fetched from an address that a file names"
 
 
 @dataclass(frozen=True)
@@ -97,45 +99,63 @@ def read(path: Path, trust: TrustBundle, *, manifest: bytes | None = None) -> Ma
         return ManifestReading("unsupported", detail="manifests in this format cannot be read")
     if path.stat().st_size > MAX_BYTES:
         return ManifestReading("unsupported", detail="the file is larger than 2 GiB")
-    reading = _read(path, found.mime, trust, manifest, stampers=True)
-    if reading.presence == "read" and reading.state == "Trusted" and not reading.signer_known:
-        # The signer's root may stand in both lists; then it must convince without the stampers' list.
-        alone = _read(path, found.mime, trust, manifest, stampers=False)
-        if not alone.signer_known:
+    with path.open("rb") as stream:
+        return _read(found.mime, stream, trust, manifest) or _unread(path)
+
+
+def read_store(store: bytes, trust: TrustBundle) -> ManifestReading:
+    """Read a manifest that was kept apart from its file. Its hash of the file cannot match then."""
+    reading = _read("application/c2pa", io.BytesIO(store), trust, None)
+    return reading or ManifestReading("damaged", detail="the kept manifest cannot be read")
+
+
+def _read(mime: str, stream: BinaryIO, trust: TrustBundle, manifest: bytes | None) -> ManifestReading | None:
+    """The reading; None when the library finds no manifest that it can read, RemoteManifest included."""
+    try:
+        reading = _interpret(*_load(mime, stream, trust, manifest, stampers=True))
+        if "signingCredential.trusted" in reading.successes and not reading.signer_known:
+            # The signer's root may stand in both lists; then it must convince without the stampers'.
+            alone = _interpret(*_load(mime, stream, trust, manifest, stampers=False))
+            if alone.signer_known:
+                return replace(reading, signer_known=True)
             failures = (*reading.failures, "signingCredential.untrusted")
-            return replace(reading, state="Valid", failures=failures)
-        return replace(reading, signer_known=True)
+            state = "Valid" if reading.state == "Trusted" else reading.state
+            return replace(reading, state=state, failures=failures)
+    except _RemoteManifest:
+        return ManifestReading("remote", detail=_REMOTE)
+    except (_NoManifest, ValueError, RecursionError):  # no JSON form that can be parsed: no manifest either
+        return None
     return reading
 
 
-def _read(
-    path: Path, mime: str, trust: TrustBundle, manifest: bytes | None, *, stampers: bool
-) -> ManifestReading:
+class _NoManifest(Exception):
+    """The library cannot read a manifest here."""
+
+
+class _RemoteManifest(Exception):
+    """The file only names an address."""
+
+
+def _load(
+    mime: str, stream: BinaryIO, trust: TrustBundle, manifest: bytes | None, *, stampers: bool
+) -> tuple[dict[str, Any], str]:
     import c2pa
 
+    stream.seek(0)
     try:
         context = c2pa.Context.from_dict(context_settings(trust, stampers=stampers))
-        with path.open("rb") as stream:
-            reader = c2pa.Reader(mime, stream, manifest_data=manifest, context=context)
-            try:
-                store = json.loads(reader.json())
-                state = str(reader.get_validation_state() or "")
-            finally:
-                reader.close()
+        reader = c2pa.Reader(mime, stream, manifest_data=manifest, context=context)
+        try:
+            return json.loads(reader.json()), str(reader.get_validation_state() or "")
+        finally:
+            reader.close()
     except c2pa.C2paError as error:
-        return _unread(path, error)
-    except (ValueError, RecursionError):  # the store has no JSON form that can be parsed
-        return ManifestReading("damaged", detail="the manifest's contents cannot be parsed")
-    return _interpret(store, state)
+        if "remote manifest" in str(error).lower():
+            raise _RemoteManifest from error
+        raise _NoManifest from error
 
 
-def _unread(path: Path, error: Exception) -> ManifestReading:
-    kind = str(error).partition(":")[0]
-    if kind == "RemoteManifest" or "remote manifest" in str(error):
-        return ManifestReading(
-            "remote", detail="the file names a manifest kept elsewhere; nothing is fetched from addresses"
-            " that an unverified file names",
-        )  # fmt: skip
+def _unread(path: Path) -> ManifestReading:
     if formats.has_manifest_traces(path):
         return ManifestReading("damaged", detail="a manifest is in the file but cannot be read")
     return ManifestReading("absent", detail="the file holds no manifest")

@@ -6,9 +6,12 @@ Loaded by path (`run_path`), because test modules are imported in importlib mode
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -20,6 +23,11 @@ from byline.audit.base import keyring
 from byline.audit.checkpoint import Checkpoint, sign
 from byline.audit.digest import content_digest
 from byline.platform import keys
+from byline.provenance import ids, manifest, signing
+from byline.provenance.fingerprints import fingerprint
+from byline.provenance.marks.audio import AudioMark
+from byline.provenance.marks.video import VideoMark
+from byline.provenance.records import DirectoryRecords, StoredRecord, write_directory
 
 
 def pictures(seed: int, *, count: int = 24, size: tuple[int, int] = (256, 144)) -> list[np.ndarray]:
@@ -103,6 +111,78 @@ def proof_for(file: Path, *, others: int = 4, kind: str = "generation.asset") ->
         "path": [item.hex() for item in path],
         "checkpoint": sign(head, keyring.read("log")),
     }
+
+
+@dataclass
+class Clip:
+    """A finished clip: marked, encoded, logged, signed and on record."""
+
+    frames: list[np.ndarray]
+    unsigned: Path
+    signed: Path
+    mark_id: int
+    audio_id: int | None
+    proof: dict[str, Any]
+    stored: StoredRecord
+
+
+def make_clip(directory: Path, seed: int = 1, *, serial: int = 5, speech: np.ndarray | None = None) -> Clip:
+    """The end of the pipeline in small, with this home's keys: mark, encode, log, sign, record."""
+    keys_ = [keyring.read("watermark")]
+    mark_id, audio_id = ids.new_mark_id(serial, keyring.read("id")), None
+    frames = list(VideoMark(keys_).embed(pictures(seed, size=(1280, 720)), mark_id))
+    if speech is not None:
+        audio_id = 1000 + serial
+        speech = AudioMark(keys_).embed(speech, 48_000, audio_id)
+    unsigned, signed = directory / f"{serial}.mp4", directory / f"{serial}-signed.mp4"
+    write_mp4(unsigned, frames, samples=speech)
+    proof = proof_for(unsigned)
+    public_id = str(uuid.uuid4())
+    facts = manifest.ManifestFacts(
+        title=f"Clip {serial}",
+        asset_id=public_id,
+        software_version="test",
+        proof=proof,
+        models=(manifest.ModelFact("byline-starter", "test", "moving pictures"),),
+        mark_id=mark_id,
+        audio_id=audio_id,
+    )
+    store = signing.sign_file(unsigned, signed, manifest.build(facts))
+    stored = StoredRecord(
+        id=public_id,
+        mark_id=mark_id,
+        audio_id=audio_id,
+        sha256=hashlib.sha256(signed.read_bytes()).hexdigest(),
+        content_digest=content_digest(signed).hex,
+        manifest=store,
+        proof=proof,
+        fingerprints=tuple(fingerprint(frames, 12)),
+        created="2026-01-02T03:04:05+00:00",
+    )
+    return Clip(frames, unsigned, signed, mark_id, audio_id, proof, stored)
+
+
+def records_of(directory: Path, *clips: Clip) -> DirectoryRecords:
+    """An operator's export that holds these clips."""
+    directory.mkdir()
+    source = SimpleNamespace(
+        all=lambda: [clip.stored for clip in clips],
+        mark_keys=[keyring.read("watermark")],
+        id_keys=[keyring.read("id")],
+    )
+    write_directory(directory, source)
+    return DirectoryRecords(directory)
+
+
+def speech_like(seconds: float = 6.0, seed: int = 3) -> np.ndarray:
+    """Voiced syllables: harmonics of a gliding pitch under a syllable envelope, some breath noise."""
+    t = np.arange(int(48_000 * seconds)) / 48_000
+    rng = np.random.default_rng(seed)
+    phase = 2 * np.pi * np.cumsum(120 + 25 * np.sin(2 * np.pi * 0.7 * t)) / 48_000
+    voice = sum(np.sin(k * phase) / k**0.8 for k in range(1, 40))
+    envelope = 0.15 + np.clip(np.sin(2 * np.pi * 3.1 * t), 0, 1)
+    sound = (voice + 0.3 * rng.normal(size=t.size)) * envelope
+    return (0.3 * sound / np.abs(sound).max()).astype(np.float32)
 
 
 @contextmanager

@@ -1,0 +1,105 @@
+"""Believe a finished clip only after reading everything back from the bytes of the signed file.
+
+Promises: `read_back` returns evidence only if the picture mark decodes to the expected id, the
+speech mark does where there is speech, the manifest verifies under the given roots and declares
+the same ids, and its proof holds for exactly these bytes. Anything else raises ReadBackFailed,
+naming the layer, and the clip is not published. For our own files: decoding is not jailed.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from byline.audit.base import keyring
+from byline.audit.base.errors import BylineError
+from byline.provenance import decode, ids, manifest, proofs, reading
+from byline.provenance.lookup import frames_of_one_size
+from byline.provenance.marks.audio import AudioMark
+from byline.provenance.marks.base import UnmarkableInput
+from byline.provenance.marks.video import VideoMark
+from byline.provenance.trust import TrustBundle
+
+
+class ReadBackFailed(BylineError):
+    """`layer` is "decode", "picture mark", "speech mark", "manifest" or "audit proof"."""
+
+    code = "read_back_failed"
+    status = 500
+    help = "The clip was not published. Generate it again; if it fails again, report it with the request id."
+
+    def __init__(self, layer: str, reason: str) -> None:
+        super().__init__(f"{layer}: {reason}")
+        self.layer = layer
+
+
+def read_back(path: Path, *, mark_id: int, audio_id: int | None, trust: TrustBundle) -> dict[str, Any]:
+    """Evidence (JSON-able) that all layers read back from the file. Raises ReadBackFailed, KeyUnavailable."""
+    held = _manifest(path, trust, mark_id, audio_id)
+    proof = proofs.check_file(held, path, trust)
+    if proof.outcome != "held":
+        raise ReadBackFailed("audit proof", proof.text)
+    try:
+        media = decode.decode(path)
+    except decode.Unreadable as error:
+        raise ReadBackFailed("decode", str(error)) from error
+    keys = [keyring.read("watermark")]
+    evidence: dict[str, Any] = {"picture_mark": _picture(media, keys, mark_id)}
+    if audio_id is not None:
+        evidence["speech_mark"] = _speech(media, keys, audio_id)
+    evidence["manifest"] = {
+        "state": held.state,
+        "label": held.label,
+        "signer": held.signer,
+        "signed_at": held.signed_at,
+        "failures": [],
+    }
+    evidence["audit_proof"] = proof.details
+    return evidence
+
+
+def _manifest(path: Path, trust: TrustBundle, mark_id: int, audio_id: int | None) -> reading.ManifestReading:
+    held = reading.read(path, trust)
+    if held.presence != "read":
+        raise ReadBackFailed("manifest", held.detail)
+    if held.failures or held.state != "Trusted" or not held.signer_known:
+        raise ReadBackFailed("manifest", ", ".join(held.failures) or f"state is {held.state}")
+    if not held.stamped:
+        raise ReadBackFailed("manifest", "no valid time stamp")
+    expected = {manifest.VIDEO_MARK_ALG: mark_id}
+    if audio_id is not None:
+        expected[manifest.AUDIO_MARK_ALG] = audio_id
+    if manifest.soft_bindings(held.assertions) != expected:
+        raise ReadBackFailed("manifest", "it does not declare the marks that are in the clip")
+    return held
+
+
+def _picture(media: decode.DecodedMedia, keys: list[bytes], mark_id: int) -> dict[str, Any]:
+    try:
+        found = VideoMark(keys).detect(frames_of_one_size(media)) if media.frames else None
+        if found is not None:
+            ids.open_mark_id(found.payload, [keyring.read("id")])
+    except (UnmarkableInput, ids.ForgedMark) as error:
+        raise ReadBackFailed("picture mark", str(error)) from error
+    if found is None:
+        raise ReadBackFailed("picture mark", "no mark decodes from the encoded pictures")
+    if found.payload != mark_id:
+        raise ReadBackFailed("picture mark", "it decodes to another id")
+    return {
+        "read": True,
+        "geometry": found.geometry,
+        "confidence": found.confidence,
+        "frames": len(media.frames),
+    }
+
+
+def _speech(media: decode.DecodedMedia, keys: list[bytes], audio_id: int) -> dict[str, Any]:
+    if media.samples is None:
+        raise ReadBackFailed("speech mark", "the file holds no sound")
+    try:
+        found = AudioMark(keys).detect(media.samples, media.rate)
+    except UnmarkableInput as error:
+        raise ReadBackFailed("speech mark", str(error)) from error
+    if found is None:
+        raise ReadBackFailed("speech mark", "no mark decodes from the encoded sound")
+    if found.payload != audio_id:
+        raise ReadBackFailed("speech mark", "it decodes to another id")
+    return {"read": True, "geometry": found.geometry, "confidence": found.confidence}

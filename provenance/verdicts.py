@@ -1,0 +1,131 @@
+"""What a verification may say: verdicts, exit codes and the report, in plain words.
+
+Promises: one verdict per file with the exit code that scripts rely on; every technique is named
+with what came of it, and one that could not run is "not checked" with the reason, never passed.
+Words: "verified under the roots you supplied", never "trusted"; "nothing found" is followed by
+what it does not mean. The JSON keys are stable: new ones may come, none goes.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Literal
+
+
+class Verdict(Enum):
+    """(machine name, exit code, headline). The codes are those of `byline verify`."""
+
+    INTACT = ("intact", 0, "Intact: not changed since signing, signer verified under the roots you supplied.")
+    TAMPERED = ("tampered", 10, "Tampered: the file is not as it was signed.")
+    TRANSPLANTED = (
+        "transplanted",
+        10,
+        "Transplanted or heavily altered: a mark or proof in it belongs to other content.",
+    )
+    UNKNOWN_SIGNER = (
+        "unknown_signer",
+        11,
+        "Valid, but the signer is not verified under the roots you supplied."
+        " Anyone can make such a signature.",
+    )
+    UNPROVEN = (
+        "unproven",
+        11,
+        "Valid and the signer is verified, but nothing shows that it is in the log you supplied.",
+    )
+    RECOVERED = (
+        "recovered",
+        12,
+        "Recovered by mark: the signed manifest is not in the file; our mark led to it.",
+    )
+    SIMILAR = (
+        "similar",
+        13,
+        "Similar to a record: no mark could be read, but the pictures resemble a clip on record.",
+    )
+    NOTHING_FOUND = (
+        "nothing_found",
+        14,
+        "Nothing found. That does not mean that it is not AI, only that no technique found anything.",
+    )
+    UNREADABLE = ("unreadable", 15, "Unreadable: not a media file that we can open.")
+
+    def __init__(self, label: str, exit_code: int, headline: str) -> None:
+        self.label, self.exit_code, self.headline = label, exit_code, headline
+
+
+Status = Literal["passed", "failed", "found", "not found", "not checked", "note"]
+
+# What each technique can and cannot show; printed with it.
+LIMITS = {
+    "manifest": "Covers every byte of the file except padding boxes (in MP4: ftyp, free, skip, mfra).",
+    "signer": "Says who signed, not that what is shown is true.",
+    "time stamp": "The newsroom's own stamp authority may have made it; it is no independent witness.",
+    "audit proof": "Shows that the content was logged, not that the log showed everyone the same.",
+    "picture mark": "Accepts unmarked pictures with probability below 1e-9; re-drawing removes it.",
+    "speech mark": "Accepts unmarked sound with probability below 1e-9; needs some seconds of speech.",
+    "fingerprint": "Likeness of pictures, never proof of origin; fails for strongly cropped copies.",
+    "ancestors": "Earlier files named in the manifest; their failures do not change this file's verdict.",
+    "identity": "Identity assertions (CAWG) are not checked, so no name from them is shown.",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one technique said. `details` is JSON-able and holds no prompt, no editor and no key."""
+
+    technique: str
+    status: Status
+    text: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "technique": self.technique,
+            "status": self.status,
+            "text": self.text,
+            "limit": LIMITS.get(self.technique, ""),
+            "details": self.details,
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """The answer about one file. `record` is the public id of the clip on record that it led to."""
+
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    file: dict[str, Any]
+    manifest: dict[str, Any] | None = None
+    record: str | None = None
+    explanation: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        return self.verdict.exit_code
+
+    @property
+    def summary(self) -> str:
+        """One or two sentences for people."""
+        return f"{self.verdict.headline} {self.explanation}".strip()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Stable JSON: v, verdict, exit_code, summary, lines, findings, manifest, record, file."""
+        return {
+            "v": 1,
+            "verdict": self.verdict.label,
+            "exit_code": self.exit_code,
+            "summary": self.summary,
+            "lines": self.lines(),
+            "findings": [finding.as_dict() for finding in self.findings],
+            "manifest": self.manifest,
+            "record": self.record,
+            "file": self.file,
+        }
+
+    def lines(self) -> list[str]:
+        """The same for a terminal: the summary, then one line per technique."""
+        width = max((len(finding.technique) for finding in self.findings), default=0)
+        return [
+            self.summary,
+            *(f"  {f.technique:<{width}}  {f.status}: {f.text}" for f in self.findings),
+        ]
