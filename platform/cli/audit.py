@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
 def _fsck(known: Path | None) -> int:
     from byline.audit.fsck import fsck
 
-    report = fsck(known=known.read_text() if known else None)
+    report = fsck(known=known.read_text(encoding="utf-8") if known else None)
     sys.stdout.write(f"{report}\n")
     return 0
 

@@ -35,7 +35,7 @@ class BriefForm(forms.Form):
         required=False,
         initial=True,
         label="Balance unspecified people",
-        help_text="People whom the brief leaves open get balanced attributes. Untick to keep your words as they are.",
+        help_text="People whom the brief leaves open get balanced attributes. Untick to keep your words.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

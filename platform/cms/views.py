@@ -13,6 +13,8 @@ from django.views.generic import FormView, TemplateView
 from wagtail.admin.views.generic import WagtailAdminTemplateMixin
 from wagtail.admin.viewsets.base import ViewSet
 from wagtail.admin.viewsets.chooser import ChooserViewSet
+from wagtail.admin.widgets import BaseChooser
+from wagtail.blocks import ChooserBlock
 
 from byline.audit.base.errors import BylineError
 from byline.generation import states, store, submit
@@ -137,6 +139,22 @@ class GenerateViewSet(ViewSet):  # type: ignore[misc]
         )
 
 
+class UUIDChooserBlock(ChooserBlock):  # type: ignore[misc]
+    """Wagtail looks chosen objects up by the stored value; a UUID is stored as text and found as UUID."""
+
+    def bulk_to_python(self, values: list[Any]) -> list[Any]:
+        to_python = self.model_class._meta.pk.to_python
+        return list(super().bulk_to_python([to_python(value) for value in values]))
+
+
+class UUIDChooser(BaseChooser):  # type: ignore[misc]
+    """The widget's state goes through plain JSON, which has no UUID."""
+
+    def get_value_data_from_instance(self, instance: Any) -> dict[str, Any]:
+        data = super().get_value_data_from_instance(instance)
+        return {**data, "id": str(data["id"])}
+
+
 class ClipChooser(ChooserViewSet):  # type: ignore[misc]
     """Finished clips only: the ones an editor may put on a page."""
 
@@ -144,6 +162,8 @@ class ClipChooser(ChooserViewSet):  # type: ignore[misc]
     icon = "media"
     choose_one_text = "Choose a video"
     choose_another_text = "Choose another video"
+    base_block_class = UUIDChooserBlock
+    base_widget_class = UUIDChooser
     per_page = 20
 
     def get_object_list(self) -> Any:
