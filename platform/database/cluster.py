@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import psycopg
 
@@ -277,7 +277,7 @@ def _wait_for_other(home: Path) -> None:
             return
 
 
-def _as_user() -> dict[str, object]:
+def _as_user() -> dict[str, Any]:
     user = binaries.unprivileged_user()
     return user.popen_arguments() if user else {}
 

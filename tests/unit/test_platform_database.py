@@ -323,7 +323,7 @@ def test_an_ordinary_user_keeps_the_database_in_the_home(passable: Path) -> None
 
 
 @pytest.mark.django_db
-def test_tests_run_as_the_app_role(django_user_model: Any) -> None:
+def test_tests_run_as_the_app_role(cluster: Any, django_user_model: Any) -> None:
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -335,7 +335,7 @@ def test_tests_run_as_the_app_role(django_user_model: Any) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("turn", [1, 2])
-def test_what_a_test_commits_is_gone_before_the_next(turn: int, django_user_model: Any) -> None:
+def test_what_a_test_commits_is_gone_before_the_next(turn: int, cluster: Any, django_user_model: Any) -> None:
     assert not django_user_model.objects.exists()
     django_user_model.objects.create(username="left behind")
     from django.db import connection
