@@ -1,0 +1,264 @@
+"""What is drawn over the picture: label, brand, title, captions, end card. Drawn once, blended often.
+
+Positions follow the 5 % title-safe margin; all sizes scale with the frame's height. Text is white or
+the brand's colour on a dark box, so it reads on any picture.
+"""
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from byline.audit.base.errors import InvalidInput
+from byline.generation.brands import Brand
+from byline.generation.captions import Cue
+
+LABEL_SIZE = 0.05  # of the frame's short side: the type size of the label (GB 45438-2025 asks as much)
+_MARGIN = 0.05
+_BOX = (10, 12, 16)
+_FADE_S = 0.35
+
+
+class UndrawableText(InvalidInput):
+    code = "undrawable_text"
+    help = "Use letters that the brand's font has, or name a font file for this script in the brand kit."
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A drawing at (x, y), premultiplied, and when it shows. `slide` is how far it comes from the left."""
+
+    x: int
+    y: int
+    colour: np.ndarray  # (h, w, 3) uint8, multiplied by alpha
+    keep: np.ndarray  # (h, w, 3) uint8, 255 - alpha: how much of the picture stays
+    start: float = 0.0
+    end: float = float("inf")
+    fade: float = 0.0
+    slide: int = 0
+
+    def opacity(self, time: float) -> float:
+        """0..1 at `time` seconds."""
+        if not self.start <= time < self.end:
+            return 0.0
+        if not self.fade:
+            return 1.0
+        rise = min(1.0, (time - self.start) / self.fade)
+        fall = min(1.0, (self.end - time) / self.fade)
+        level = max(0.0, min(rise, fall))
+        return level * level * (3 - 2 * level)
+
+    def draw(self, frame: np.ndarray, time: float) -> None:
+        """Blend onto `frame` (RGB uint8) in place."""
+        opacity = self.opacity(time)
+        if opacity <= 0.004:
+            return
+        x = self.x - round(self.slide * (1 - opacity)) if time - self.start < self.fade else self.x
+        cut = max(0, -x)
+        colour, keep = self.colour[:, cut:], self.keep[:, cut:]
+        height, width = colour.shape[:2]
+        area = frame[self.y : self.y + height, x + cut : x + cut + width]
+        drawn = cv2.add(cv2.multiply(area, keep, scale=1 / 255), colour)
+        if opacity < 0.999:
+            drawn = cv2.addWeighted(area, 1 - opacity, drawn, opacity, 0)
+        area[:] = drawn
+
+
+@functools.lru_cache(maxsize=64)
+def _face(path: Path, size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(path), size)
+
+
+@functools.lru_cache(maxsize=4096)
+def _has_glyph(path: Path, character: str) -> bool:
+    face = _face(path, 24)
+    missing = bytes(face.getmask("\U0010fffd"))
+    return character.isspace() or bytes(face.getmask(character)) != missing
+
+
+def drawable(text: str, font: Path) -> bool:
+    """Whether `font` has every character of `text`."""
+    return all(_has_glyph(font, character) for character in text)
+
+
+def _require(text: str, font: Path) -> str:
+    absent = sorted({f"U+{ord(c):04X}" for c in text if not _has_glyph(font, c)})
+    if absent:
+        raise UndrawableText(f"the font {font.name} lacks {', '.join(absent[:5])}")
+    return text
+
+
+def label(text: str, brand: Brand, size: tuple[int, int]) -> Layer:
+    """The notice that the clip is generated: top right, on every frame, in the same box for every brand."""
+    width, height = size
+    pixels = math.ceil(min(size) * LABEL_SIZE)
+    face = _face(brand.bold_font, pixels)
+    pad_x, pad_y = round(pixels * 0.5), round(pixels * 0.22)
+    ascent, descent = face.getmetrics()
+    box = (round(face.getlength(_require(text, brand.bold_font))) + 2 * pad_x, ascent + descent + 2 * pad_y)
+    image = Image.new("RGBA", box)
+    draw = ImageDraw.Draw(image)
+    outline = (255, 255, 255, 90)  # keeps the box a box on a dark picture
+    draw.rounded_rectangle((0, 0, box[0] - 1, box[1] - 1), round(pixels * 0.25), (*_BOX, 215), outline)
+    draw.text((pad_x, pad_y), text, (255, 255, 255, 255), face)
+    return _layer(image, width - round(width * _MARGIN) - box[0], round(height * _MARGIN))
+
+
+def bug(brand: Brand, size: tuple[int, int]) -> Layer | None:
+    """The wordmark, top left, as tall as the label."""
+    if not brand.wordmark:
+        return None
+    width, height = size
+    pixels = round(min(size) * 0.042)
+    face = _face(brand.bold_font, pixels)
+    ascent, descent = _face(brand.bold_font, round(min(size) * LABEL_SIZE)).getmetrics()
+    tall = ascent + descent + 2 * round(min(size) * LABEL_SIZE * 0.22)
+    bar, pad = round(pixels * 0.3), round(pixels * 0.55)
+    wide = bar + 2 * pad + round(face.getlength(_require(brand.wordmark, brand.bold_font)))
+    image = Image.new("RGBA", (wide, tall), (*brand.primary, 235))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, bar - 1, tall), (*brand.accent, 255))
+    draw.text((bar + pad, tall // 2), brand.wordmark, (*brand.text, 255), face, anchor="lm")
+    return _layer(image, round(width * _MARGIN), round(height * _MARGIN))
+
+
+def colour_bar(brand: Brand, size: tuple[int, int]) -> Layer:
+    """A thin strip of the brand's accent along the lower edge."""
+    width, height = size
+    tall = max(2, round(height * 0.011))
+    return _layer(Image.new("RGBA", (width, tall), (*brand.accent, 255)), 0, height - tall)
+
+
+def title(text: str, brand: Brand, size: tuple[int, int], *, end: float) -> Layer | None:
+    """The lower third: at most two lines beside a bar, above the place of the captions."""
+    if brand.title_style == "none" or not text.strip():
+        return None
+    width, height = size
+    pixels = round(height * 0.055)
+    face = _face(brand.bold_font, pixels)
+    lines = _wrapped(_require(" ".join(text.split()), brand.bold_font), face, round(width * 0.62), 2)
+    bar, pad = round(pixels * 0.26), round(pixels * 0.6)
+    step = round(pixels * 1.28)
+    wide = bar + 2 * pad + round(max(face.getlength(line) for line in lines))
+    tall = step * len(lines) + round(pixels * 0.7)
+    image = Image.new("RGBA", (wide, tall), (*brand.primary, 235))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, bar - 1, tall), (*brand.accent, 255))
+    for number, line in enumerate(lines):
+        y = round(pixels * 0.35) + step * number + step // 2
+        draw.text((bar + pad, y), line, (*brand.text, 255), face, anchor="lm")
+    bottom = round(height * (0.775 if brand.burn_captions else 0.92))
+    left = round(width * _MARGIN)
+    stop = min(brand.title_seconds + 0.3, end)
+    return _layer(image, left, bottom - tall, 0.3, stop, _FADE_S, slide=round(width * 0.03))
+
+
+def caption(cue: Cue, brand: Brand, size: tuple[int, int]) -> Layer | None:
+    """One cue, centred at the bottom; None when the font lacks its script (the track still has it)."""
+    width, height = size
+    pixels = round(height * 0.05)
+    face = _face(brand.regular_font, pixels)
+    lines = [line for line in cue.text.split("\n") if line.strip()]
+    if not lines or not all(drawable(line, brand.regular_font) for line in lines):
+        return None
+    pad_x, pad_y, step = round(pixels * 0.45), round(pixels * 0.18), round(pixels * 1.5)
+    widths = [round(face.getlength(line)) for line in lines]
+    image = Image.new("RGBA", (max(widths) + 2 * pad_x, step * len(lines)))
+    draw = ImageDraw.Draw(image)
+    for number, (line, wide) in enumerate(zip(lines, widths, strict=True)):
+        left = (image.width - wide) // 2
+        box = (left - pad_x, step * number, left + wide + pad_x - 1, step * (number + 1) - 1)
+        draw.rectangle(box, (*_BOX, 200))
+        draw.text(
+            (left, step * number + step // 2 + pad_y // 4), line, (255, 255, 255, 255), face, anchor="lm"
+        )
+    bottom = height - round(height * _MARGIN)
+    return _layer(image, (width - image.width) // 2, bottom - image.height, cue.start, cue.end)
+
+
+def end_card(brand: Brand, size: tuple[int, int]) -> np.ndarray:
+    """The closing picture, (height, width, 3) uint8."""
+    width, height = size
+    image = Image.new("RGB", size, brand.primary)
+    draw = ImageDraw.Draw(image)
+    large, small = (
+        _face(brand.bold_font, round(height * 0.13)),
+        _face(brand.regular_font, round(height * 0.046)),
+    )
+    lines = _wrapped(_require(brand.end_text, brand.regular_font), small, round(width * 0.6), 3)
+    step = round(height * 0.068)
+    middle = height // 2 - round(height * 0.05) - step * len(lines) // 4
+    draw.text((width // 2, middle), _require(brand.wordmark, brand.bold_font), brand.text, large, anchor="mm")
+    rule, thick = round(width * 0.045), max(2, round(height * 0.011))
+    below = middle + round(height * 0.12)
+    draw.rectangle((width // 2 - rule, below, width // 2 + rule, below + thick - 1), brand.accent)
+    for number, line in enumerate(lines):
+        y = below + round(height * 0.075) + step * number
+        draw.text((width // 2, y), line, brand.text, small, anchor="mm")
+    return np.asarray(image).copy()
+
+
+def _wrapped(text: str, face: ImageFont.FreeTypeFont, width: int, most: int) -> list[str]:
+    """As many lines as needed, as even as they come: no single word is left over on the last one."""
+    lines = _filled(text, face, width, most)
+    if not lines or lines[-1].endswith("…"):
+        return lines
+    for narrower in range(width // 3, width, 8):
+        even = _filled(text, face, narrower, most)
+        if len(even) == len(lines) and not any(line.endswith("…") for line in even):
+            return even
+    return lines
+
+
+def _filled(text: str, face: ImageFont.FreeTypeFont, width: int, most: int) -> list[str]:
+    """Greedy lines within `width` pixels; what does not fit `most` lines ends in an ellipsis."""
+    lines: list[str] = []
+    words = text.split()
+    while words:
+        line = words.pop(0)
+        while words and face.getlength(f"{line} {words[0]}") <= width:
+            line = f"{line} {words.pop(0)}"
+        overfull = face.getlength(line) > width
+        if overfull or (words and len(lines) == most - 1):
+            while len(line) > 1 and face.getlength(line + "…") > width:
+                line = line[:-1]
+            lines.append(line.rstrip(" ,.;:") + "…")
+            if len(lines) == most:
+                break
+            continue
+        lines.append(line)
+    return lines
+
+
+def _layer(
+    image: Image.Image,
+    x: int,
+    y: int,
+    start: float = 0.0,
+    end: float = float("inf"),
+    fade: float = 0.0,
+    slide: int = 0,
+) -> Layer:
+    rgba = np.asarray(image)
+    alpha = rgba[..., 3:].astype(np.uint16)
+    colour = ((rgba[..., :3].astype(np.uint16) * alpha + 127) // 255).astype(np.uint8)
+    keep = np.ascontiguousarray(np.repeat(255 - rgba[..., 3:], 3, axis=2))
+    return Layer(x, y, np.ascontiguousarray(colour), keep, start, end, fade, slide)
+
+
+def burned(cues: Sequence[Cue], brand: Brand, size: tuple[int, int]) -> list[Layer]:
+    """Layers of the captions, none when the brand does not burn them in."""
+    if not brand.burn_captions:
+        return []
+    return [layer for cue in cues if (layer := caption(cue, brand, size)) is not None]
+
+
+def cross_fade(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
+    """`share` of `second` over `first`, eased."""
+    eased = share * share * (3 - 2 * share)
+    return cv2.addWeighted(first, 1 - eased, second, eased, 0)
