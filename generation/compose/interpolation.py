@@ -92,7 +92,7 @@ def enlarge(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         step = min(2.0, width / picture.shape[1])
         to = (round(picture.shape[1] * step), round(picture.shape[0] * step))
         to = size if abs(to[0] - width) <= 2 else to
-        picture = _sharpened(cv2.resize(picture, to, interpolation=cv2.INTER_CUBIC))
+        picture = _sharpened(cv2.resize(picture, to, interpolation=cv2.INTER_LINEAR))
     if picture.shape[:2] != (height, width):
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
     return np.clip(picture + 0.5, 0, 255).astype(np.uint8)

@@ -166,7 +166,7 @@ def caption(cue: Cue, brand: Brand, size: tuple[int, int]) -> Layer | None:
     lines = [line for line in cue.text.split("\n") if line.strip()]
     if not lines or not all(drawable(line, brand.regular_font) for line in lines):
         return None
-    pad_x, pad_y, step = round(pixels * 0.45), round(pixels * 0.18), round(pixels * 1.5)
+    pad_x, step = round(pixels * 0.45), round(pixels * 1.5)
     widths = [round(face.getlength(line)) for line in lines]
     image = Image.new("RGBA", (max(widths) + 2 * pad_x, step * len(lines)))
     draw = ImageDraw.Draw(image)
@@ -174,9 +174,7 @@ def caption(cue: Cue, brand: Brand, size: tuple[int, int]) -> Layer | None:
         left = (image.width - wide) // 2
         box = (left - pad_x, step * number, left + wide + pad_x - 1, step * (number + 1) - 1)
         draw.rectangle(box, (*_BOX, 200))
-        draw.text(
-            (left, step * number + step // 2 + pad_y // 4), line, (255, 255, 255, 255), face, anchor="lm"
-        )
+        draw.text((left, step * number + step // 2 + 1), line, (255, 255, 255, 255), face, anchor="lm")
     bottom = height - round(height * _MARGIN)
     return _layer(image, (width - image.width) // 2, bottom - image.height, cue.start, cue.end)
 
