@@ -1,0 +1,340 @@
+"""Find the people in an English prompt whose gender, skin tone and age the prompt leaves open.
+
+Promises a conservative reading: a mention counts only when a noun of our lexicon heads a noun
+phrase that a determiner or its place makes a subject, and nothing in or after the phrase says who
+the person is (gender, origin, pronoun, name). Prompts about named, historic or invented people,
+about real events, in the form of a report, or in another language give no mentions and a reason.
+Leaves out coreference beyond "a doctor ... the doctor" and every language but English.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Literal
+
+import yaml
+
+from byline.safety import language, people
+
+Kind = Literal["adult", "generic", "child", "baby", "teen", "youth", "senior", "collective"]
+
+
+@dataclass(frozen=True)
+class Mention:
+    """`start`:`end` is the noun, `insert` where describing words go, `phrase` the start of the noun
+    phrase (its article). `age` is the age word that stands there already."""
+
+    start: int
+    end: int
+    insert: int
+    phrase: int
+    noun: str
+    kind: Kind
+    plural: bool
+    number: int
+    age: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    mentions: tuple[Mention, ...]
+    left: str = ""  # why the prompt is left alone: "named", "historic", "event", "language", ...
+
+
+@dataclass(frozen=True)
+class _Lexicon:
+    kinds: Mapping[str, Kind]
+    plurals: Mapping[str, str]
+    longest: int
+    verbs: frozenset[str]
+    gendered: frozenset[str]
+    described: frozenset[str]
+    ages: frozenset[str]
+    not_human: frozenset[str]
+    adjectives: frozenset[str]
+    heads: frozenset[str]
+    body: frozenset[str]
+    determiners: frozenset[str]
+    closed: frozenset[str]
+    pronouns: frozenset[str]
+    standins: frozenset[str]
+    after: frozenset[str]
+
+    @property
+    def specified(self) -> frozenset[str]:
+        return self.gendered | self.described
+
+
+@functools.cache
+def _lexicon() -> _Lexicon:
+    file = resources.files("byline.safety").joinpath("data/person_nouns.yaml")
+    raw = yaml.safe_load(file.read_text("utf-8"))
+    kinds: dict[str, Kind] = {}
+    names: tuple[Kind, ...] = ("adult", "generic", "child", "baby", "teen", "youth", "senior", "collective")
+    for kind in names:
+        for noun in raw[kind].split(","):
+            kinds[" ".join(noun.split())] = kind
+    plurals = dict(raw["irregular_plurals"])
+    for noun in kinds:
+        plurals.setdefault(_plural(noun), noun)
+
+    def words(key: str) -> frozenset[str]:
+        return frozenset(raw[key].replace(",", " ").split())
+
+    return _Lexicon(
+        kinds=kinds,
+        plurals=plurals,
+        longest=max(n.count(" ") for n in kinds) + 1,
+        verbs=words("verbs"),
+        gendered=words("gendered"),
+        described=words("described"),
+        ages=words("ages"),
+        not_human=words("not_human"),
+        adjectives=words("adjectives"),
+        heads=words("compound_heads"),
+        body=words("body_parts"),
+        determiners=words("determiners"),
+        closed=words("closed_determiners"),
+        pronouns=words("pronouns"),
+        standins=words("standins"),
+        after=words("after"),
+    )
+
+
+def _plural(noun: str) -> str:
+    if re.search(r"(?:s|sh|ch|x|z)$", noun):
+        return noun + "es"
+    if re.search(r"[^aeiou]y$", noun):
+        return noun[:-1] + "ies"
+    return noun + "s"
+
+
+_HISTORIC = re.compile(
+    r"\b(?:medieval|ancient|vikings?|roman (?:empire|soldiers?|legion\w*|senators?|gladiators?)|"
+    r"feudal|samurai|ninjas?|"
+    r"geishas?|shogun|pharaohs?|gladiators?|crusaders?|victorian|edwardian|tudor|elizabethan|"
+    r"georgian era|renaissance|baroque|"
+    r"rococo|colonial|civil war|world war|wwi+|ww[12]|nazis?|third reich|napoleonic|ottoman|aztecs?|"
+    r"incas?|mayan?s?|spartans?|"
+    r"byzantine|ming dynasty|qing dynasty|edo period|cold war|apartheid|plymouth|founding fathers|"
+    r"wild west|old west|"
+    r"prehistoric|stone age|bronze age|iron age|neanderthals?|caveman|cavemen|biblical|dynasty|"
+    r"soviet|roaring twenties|"
+    r"1[0-9]{3}s?|(?:19|20)th century|\d{1,2}(?:st|nd|rd|th)[- ]century|\d{2,4} (?:bc|ad|bce|ce)|"
+    r"(?:the )?(?:twenties|thirties|forties|fifties|sixties) style|historical?(?:ly)?|period drama)\b",
+    re.IGNORECASE,
+)
+_EVENT = re.compile(
+    r"\b(?:20[0-9]{2}|breaking news|news (?:footage|report|coverage|clip|photo) (?:of|from|about)|"
+    r"actual footage|real footage|"
+    r"archive footage|archival|re-?enact\w*|reconstruct(?:ion|s|ed|ing) (?:of|the)|true story|"
+    r"based on (?:a )?(?:true|real)|"
+    r"inauguration|9/11|summit (?:of|in)|olympic games|world cup|super bowl|coronation|according to|"
+    r"officials? said|police said|authorities|eyewitness|on (?:monday|tuesday|wednesday|thursday|"
+    r"friday|saturday|sunday)|"
+    r"the (?:actual|real) \w+ (?:who|that)|tribe|tribal|member of the \w+ (?:community|people|tribe))\b",
+    re.IGNORECASE,
+)
+_TOKEN = re.compile(r"[A-Za-z][A-Za-z'’\-]*|\d+|[^\w\s]")
+_NUMBERS = {"one": 1, "a": 1, "an": 1, "two": 2, "both": 2, "three": 3, "four": 4, "2": 2, "3": 3, "4": 4}
+_FOLLOW = re.compile(r"(?:ing|ed|ly)$")
+
+
+def read(prompt: str) -> Reading:
+    """The open mentions of a prompt, left to right, or the reason why it is left alone."""
+    if language.reading(prompt) not in {"english", "none"}:
+        return Reading((), "language")
+    if people.find(prompt):
+        return Reading((), "named")
+    if _HISTORIC.search(prompt):
+        return Reading((), "historic")
+    if _EVENT.search(prompt):
+        return Reading((), "event")
+    return Reading(tuple(_mentions(prompt)))
+
+
+class _Tokens:
+    def __init__(self, prompt: str) -> None:
+        matches = list(_TOKEN.finditer(prompt))
+        self.spans = [m.span() for m in matches]
+        self.raw = [m.group(0) for m in matches]
+        self.low = [re.sub(r"['’]s$", "", w.lower()) for w in self.raw]
+        self.possessive = [bool(re.search(r"(?:['’]s|s['’])$", w.lower())) for w in self.raw]
+
+    def word(self, i: int) -> str:
+        return self.low[i] if 0 <= i < len(self.low) else ""
+
+    def is_word(self, i: int) -> bool:
+        return self.word(i)[:1].isalpha()
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A lexicon noun: its first and last token, its singular, and the token where the next one begins."""
+
+    first: int
+    last: int
+    noun: str
+    plural: bool
+    until: int
+
+
+def _mentions(prompt: str) -> list[Mention]:
+    lexicon, tokens = _lexicon(), _Tokens(prompt)
+    nouns: list[tuple[int, int, str, bool]] = []
+    i = 0
+    while i < len(tokens.low):
+        found = _noun(lexicon, tokens, i)
+        if found is None:
+            i += 1
+            continue
+        last, noun, plural = found
+        nouns.append((i, last, noun, plural))
+        i = last + 1
+    seen: set[str] = set()
+    out = []
+    for k, (first, last, noun, plural) in enumerate(nouns):
+        until = nouns[k + 1][0] if k + 1 < len(nouns) else len(tokens.low)
+        candidate = _Candidate(first, last, noun, plural, until)
+        mention = _judge(lexicon, tokens, candidate, seen)
+        seen.add(noun)
+        if mention is not None and _right_open(prompt, tokens, lexicon, last, plural):
+            out.append(mention)
+    return out
+
+
+def _noun(lexicon: _Lexicon, tokens: _Tokens, i: int) -> tuple[int, str, bool] | None:
+    """The longest lexicon noun that starts at token i: (last token, singular, plural)."""
+    for length in range(lexicon.longest, 0, -1):
+        if i + length > len(tokens.low):
+            continue
+        words = " ".join(tokens.low[i : i + length])
+        if words in lexicon.kinds:
+            return i + length - 1, words, False
+        if words in lexicon.plurals:
+            return i + length - 1, lexicon.plurals[words], True
+    return None
+
+
+@dataclass(frozen=True)
+class _Left:
+    """What stands before a noun: the token of the determiner (or the one before the phrase), the
+    token where describing words go, and an age that is said."""
+
+    at: int
+    insert: int
+    determiner: str
+    age: str
+
+
+def _left(lexicon: _Lexicon, tokens: _Tokens, first: int) -> _Left | None:
+    """Walk back over describing words. None when they say who the person is."""
+    i, insert, age = first - 1, first, ""
+    blocked = lexicon.specified | lexicon.not_human
+    while tokens.is_word(i) and first - i <= 5:
+        word = tokens.word(i)
+        if word in blocked or word in lexicon.closed or any(part in blocked for part in word.split("-")):
+            return None
+        if word in lexicon.determiners or word in lexicon.kinds or tokens.possessive[i]:
+            break
+        if word in lexicon.ages:
+            age = word
+        elif not _adjective(lexicon, word):
+            if i < first - 1 or not _modifier(tokens, i, lexicon):
+                break
+            insert = i  # "a heart surgeon": describe before the modifier
+        i -= 1
+    word = tokens.raw[i].lower() if 0 <= i < len(tokens.raw) else ""
+    determiner = word if word in lexicon.determiners or word in _NUMBERS else ""
+    if not determiner and tokens.is_word(i) and tokens.possessive[i]:
+        return None  # "the nurse's patient": whose is said, leave it
+    return _Left(i, insert, determiner, age)
+
+
+def _judge(lexicon: _Lexicon, tokens: _Tokens, noun: _Candidate, seen: set[str]) -> Mention | None:
+    """The mention, unless its surroundings say who it is or that it is no person at all."""
+    left = _left(lexicon, tokens, noun.first)
+    if left is None or (left.determiner in {"the", "this", "that"} and noun.noun in seen):
+        return None
+    before = left.at - 1 if left.determiner else left.at
+    if tokens.word(before) in {"like", "as"} or (
+        tokens.word(before) == "of" and tokens.word(before - 1) in lexicon.standins
+    ):
+        return None
+    if tokens.word(before) in _COPULA and tokens.word(before - 1) not in {"there", "here", "it"}:
+        return None  # "he is a teacher" says something about someone else
+    opens = before < 0 or not tokens.is_word(before) or tokens.word(before) in lexicon.after
+    verb = noun.noun in lexicon.verbs
+    bare = not left.determiner
+    if bare and not opens and (verb or (not noun.plural and lexicon.kinds[noun.noun] != "generic")):
+        return None
+    if bare and verb and not noun.plural and (before >= 0 or tokens.word(noun.last + 1) in _NOT_SUBJECT):
+        return None
+    rest = range(noun.last + 1, noun.until)
+    if not noun.plural and any(tokens.word(j) in lexicon.pronouns for j in rest):
+        return None
+    if any(tokens.word(j) in lexicon.specified for j in rest[:2]):
+        return None
+    phrase = left.at if left.determiner else left.insert
+    return Mention(
+        start=tokens.spans[noun.first][0],
+        end=tokens.spans[noun.last][0] + len(tokens.low[noun.last]),
+        insert=tokens.spans[left.insert][0],
+        phrase=tokens.spans[phrase][0],
+        noun=noun.noun,
+        kind=lexicon.kinds[noun.noun],
+        plural=noun.plural,
+        number=_NUMBERS.get(left.determiner, 0),
+        age=left.age,
+    )
+
+
+_NOT_SUBJECT = frozenset({"to", "of", "for", "from", "and", "or"})  # "guide to", "model of"
+_COPULA = frozenset({"is", "are", "was", "were", "be", "being", "become", "becomes", "became"})
+
+
+_NOT_ADJECTIVE = frozenset(
+    {"city", "army", "navy", "factory", "library", "delivery", "security", "history", "family"}
+)
+
+
+def _adjective(lexicon: _Lexicon, word: str) -> bool:
+    """On the list, or formed like one. Words in -al and -ic are left out: they belong to the noun."""
+    if word in lexicon.adjectives:
+        return True
+    return word not in _NOT_ADJECTIVE and bool(
+        re.search(r"(?:ing|ed|ful|ous|ive|able|ible|less|ish|ant|[^aeiou]y)$", word)
+    )
+
+
+def _modifier(tokens: _Tokens, i: int, lexicon: _Lexicon) -> bool:
+    """Whether an unknown word before the noun belongs to it: something determines both."""
+    word, before = tokens.word(i), tokens.word(i - 1)
+    return (before in lexicon.determiners or _adjective(lexicon, before)) and word not in lexicon.after
+
+
+def _right_open(prompt: str, tokens: _Tokens, lexicon: _Lexicon, last: int, plural: bool) -> bool:
+    """Whether what follows leaves the noun the head of its phrase and the person unnamed."""
+    following = tokens.word(last + 1)
+    raw = tokens.raw[last + 1] if last + 1 < len(tokens.raw) else ""
+    if tokens.possessive[last]:
+        return following in lexicon.body
+    if not raw or not raw[0].isalpha():
+        return not re.match(r",?\s*(?:named|called)\b", prompt[tokens.spans[last][1] :])
+    if following in {"named", "called"} or (raw[0].isupper() and not raw.isupper() and raw != "I"):
+        return False
+    if following in lexicon.heads or following in lexicon.not_human:
+        return False
+    if following in lexicon.body:
+        return False
+    if following in lexicon.after or _FOLLOW.search(following):
+        return True
+    if following in lexicon.kinds or following in lexicon.plurals:
+        # "the cook guides ..." is rare, "student nurse" is common
+        return False
+    # A singular subject takes a verb in -s; a plural one any verb.
+    return plural or following.endswith("s")
