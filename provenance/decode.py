@@ -9,12 +9,14 @@ that talks through one pipe and gets none of our environment; it runs as the sam
 bound on resources, not a wall around the key files. Left out: subtitles, further tracks, HDR tone mapping.
 """
 
+import contextlib
 import json
 import os
 import resource
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -33,6 +35,7 @@ MAX_SECONDS = 600.0  # of media; the rest is not looked at
 SAMPLE_FPS = 8.0
 _MAX_DECODED = 40_000  # frames run through the decoder, kept or not
 _MAX_AUDIO_SECONDS = 120.0
+_MAX_DAMAGED = 100  # packets; after that a file is noise
 _JAIL_MEMORY = 4 << 30  # FFmpeg with two threads on 8K frames stays below half of it
 _HEADER_BYTES = 64 << 10
 _PASSED_ON = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG")
@@ -103,24 +106,16 @@ def _decode(
         picture.codec_context.thread_count = 2
     keeper = _Keeper(max_frames, sample_fps, max_pixels)
     sounds = _Sounds()
-    end, failed = 0.0, None
-    import av
-
-    try:
-        for packet in container.demux(streams):
-            for frame in packet.decode():
-                moment = float(frame.time or 0.0)
-                end = max(end, moment)
-                if isinstance(frame, av.VideoFrame):
-                    keeper.offer(frame, moment)
-                else:
-                    sounds.add(frame)
-            if end > max_seconds or keeper.seen > _MAX_DECODED:
-                break
-    except av.error.FFmpegError as error:
-        failed = error  # a cut or damaged file: what came before the damage still says something
-    if failed is not None and not keeper.frames and not sounds.parts:
-        raise failed
+    end = 0.0
+    for frame in _frames(container, streams):
+        moment = float(frame.time or 0.0)
+        end = max(end, moment)
+        if hasattr(frame, "sample_rate"):
+            sounds.add(frame)
+        else:
+            keeper.offer(frame, moment)
+        if end > max_seconds or keeper.seen > _MAX_DECODED:
+            break
     if not keeper.frames and not sounds.parts:
         raise Unreadable("the file holds no frame that can be decoded")
     duration = float(container.duration or 0) / 1e6
@@ -133,6 +128,25 @@ def _decode(
         height=picture.height if picture is not None else 0,
         duration=duration if 0 < duration < 86_400 else end,
     )
+
+
+def _frames(container: Any, streams: list[Any]) -> Iterator[Any]:
+    """Decoded frames. Damaged packets are passed over: what surrounds them still says something."""
+    import av
+
+    damaged = 0
+    try:
+        for packet in container.demux(streams):
+            try:
+                yield from packet.decode()
+            except av.error.FFmpegError:
+                damaged += 1
+                if damaged > _MAX_DAMAGED:
+                    return
+    except av.error.FFmpegError:  # the file is cut: take what the decoders still hold
+        for stream in streams:
+            with contextlib.suppress(av.error.FFmpegError):
+                yield from stream.decode(None)
 
 
 class _Keeper:

@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -98,7 +99,8 @@ class DirectoryRecords:
                         raise BadRecords(f"{INDEX} is damaged")
                     row = json.loads(line)
                     row["fingerprints"] = tuple(_frame_hash(item) for item in row["fingerprints"])
-                    row["mark_id"], row["id"] = int(row["mark_id"], 16), str(row["id"])
+                    row["mark_id"] = int(row["mark_id"], 16)
+                    row["id"] = str(uuid.UUID(row["id"]))  # it becomes a file name
                     row["audio_id"] = int(row["audio_id"], 16) if row["audio_id"] else None
                     yield row
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -122,7 +124,7 @@ class DirectoryRecords:
             return None
         row = self._rows[key]
         try:
-            manifest = (self._path / MANIFESTS / f"{key}.c2pa").read_bytes() if _is_id(key) else b""
+            manifest = (self._path / MANIFESTS / f"{key}.c2pa").read_bytes()
             return StoredRecord(manifest=manifest, **{name: row[name] for name in _PLAIN})
         except (OSError, KeyError) as error:
             raise BadRecords("a record's manifest is missing") from error
@@ -290,10 +292,6 @@ def _frame_hash(item: Mapping[str, Any]) -> FrameHash:
 def _bits(hashes: Sequence[str]) -> "np.ndarray[Any, np.dtype[np.uint8]]":
     """(N, 8) bytes of N 64-bit hashes."""
     return np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8).reshape(-1, 8)
-
-
-def _is_id(text: str) -> bool:
-    return bool(text) and set(text) <= set("0123456789abcdef-")
 
 
 def _json(path: Path) -> Any:
