@@ -18,6 +18,7 @@ from importlib import resources
 import yaml
 
 from byline.safety import words
+from byline.safety.normalise import segment
 
 
 @functools.cache
@@ -57,7 +58,9 @@ def _latin(sentence: str) -> str:
     stops = _stop_words()
     hits = {language: sum(t in listed for t in tokens) for language, listed in stops.items()}
     other = max((language for language in hits if language != "english"), key=lambda k: hits[k])
-    known = sum(words.is_word(t) or t in stops["english"] for t in tokens)
+    # Short unknown tokens are units and initials ("fps"), no evidence of a language.
+    tokens = [t for t in tokens if len(t) > 3 or not t.isascii() or t in stops["english"] or _known(t)]
+    known = sum(t in stops["english"] or _known(t) for t in tokens)
     accented = any(not t.isascii() for t in tokens)
     if hits[other] >= 2 and hits[other] > hits["english"]:
         return other
@@ -68,6 +71,17 @@ def _latin(sentence: str) -> str:
     if len(tokens) <= 2 and not accented and sentence.lstrip()[:1].isupper():
         return "english"  # a name as a title
     return other if hits[other] else "unknown"
+
+
+def _known(token: str) -> bool:
+    """A word of the tokenizer's list, an inflection of one, or a compound ("iceberg")."""
+    if words.is_word(token) or any(
+        token.endswith(e) and len(token) - len(e) > 3 and words.is_word(token[: -len(e)])
+        for e in ("s", "es", "ed", "ing", "ly", "er")
+    ):
+        return True
+    parts = segment(token) if 6 <= len(token) <= 20 else None
+    return parts is not None and parts.count(" ") == 1 and all(len(p) >= 3 for p in parts.split())
 
 
 def _script(letters: list[str]) -> str:

@@ -235,6 +235,23 @@ def _leet(token: str) -> str:
     return candidates[0] + tail if between and len(core) >= 4 and letters >= 2 else token
 
 
+def _leet_text(text: str) -> str:
+    """Every token, and in a text that is clearly written so also the lone "4" and "1"."""
+    changed = 0
+
+    def one(match: re.Match[str]) -> str:
+        nonlocal changed
+        token = match.group(0)
+        plain = _leet(token)
+        changed += plain != token
+        return plain
+
+    out = _TOKEN.sub(one, text)
+    return (
+        re.sub(r"(?<!\S)[14@](?!\S)", lambda m: {"1": "i"}.get(m.group(0), "a"), out) if changed > 1 else out
+    )
+
+
 def _stem_known(word: str) -> bool:
     return any(
         word.endswith(s) and len(word) - len(s) >= 3 and words.is_word(word[: -len(s)])
@@ -293,7 +310,7 @@ _STEPS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("spelled", _spelled),
     ("cut", _each_token(_cut_token)),
     ("masked", _each_token(_masked)),
-    ("leet", _each_token(_leet)),
+    ("leet", _leet_text),
     ("stretched", _each_token(_stretched)),
     ("swapped", _each_token(_swapped)),
 )

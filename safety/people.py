@@ -62,12 +62,11 @@ def _lists() -> _Lists:
     )
 
 
-_WORD = re.compile(r"[A-ZÀ-Þ][\w'’\-]*[a-zß-ÿ][\w'’\-]*|[A-Z]\.")
 _PARTICLE = r"(?:van|von|de|da|di|del|der|den|la|le|bin|al|el|ter|dos|ibn|af)"
-# Words that are trump cards, musk scents and drakes when written small.
-_COMMON_SURNAMES = frozenset({"trump", "musk", "messi", "bono", "adele", "madonna", "oprah", "obama"})
+# Names that are trump cards, musk scents and pro bono work when written small.
+_ALSO_WORDS = frozenset({"trump", "musk", "bono", "adele"})
 _RUN = re.compile(
-    rf"(?:(?:[A-ZÀ-Þ][\w'’\-]*|[A-Z]\.)(?:\s+{_PARTICLE})*\s+)+(?:[A-ZÀ-Þ][\w'’\-]*[a-zß-ÿ])",
+    rf"(?:(?:[A-ZÀ-Þ][\w'’\-]*|[A-Z][a-z]{{0,3}}\.)(?:\s+{_PARTICLE})*\s+)+(?:[A-ZÀ-Þ][\w'’\-]*[a-zß-ÿ])",
 )
 
 
@@ -82,8 +81,7 @@ def find(text: str) -> tuple[PersonName, ...]:
         return all(end <= a or start >= b for a, b in spans)
 
     for match in lists.public.finditer(text):
-        word = match.group(0)
-        if word.islower() and word in _COMMON_SURNAMES and word in {"trump", "musk", "bono"}:
+        if match.group(0) in _ALSO_WORDS:
             continue
         if free(*match.span()):
             found.append(PersonName(*match.span(), "public"))
