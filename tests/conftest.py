@@ -36,6 +36,9 @@ from byline.platform import celery_app, keys
 from byline.platform.database import binaries, location, roles
 from byline.platform.database.cluster import Cluster, of_home
 
+sys.path.insert(0, str(Path(__file__).parent))  # what several tests share: *_kit.py
+from database_kit import CleanState  # noqa: E402
+
 EXTERNAL = bool(os.environ.get("DATABASE_URL"))
 CLEAN = "byline_clean"
 _KEPT_TEMPLATES = 6
@@ -86,7 +89,32 @@ def cluster() -> Iterator[Cluster]:
             server.stop()
 
 
-if not EXTERNAL:
+if EXTERNAL:
+
+    @pytest.fixture(scope="session")
+    def django_db_setup(django_db_setup: None) -> Iterator[None]:
+        """pytest-django's test database on the server that was given, with a clean twin beside it."""
+        from django.db import connections
+
+        name = connections["default"].settings_dict["NAME"]
+        connections.close_all()
+        server = location.parse_url(os.environ["DATABASE_URL"])
+
+        def connect(database: str) -> psycopg.Connection[Any]:
+            names = {"USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
+            values = {ours: server[django] for django, ours in names.items() if server[django]}
+            return psycopg.connect(dbname=database, autocommit=True, **values, **server["OPTIONS"])
+
+        with contextlib.closing(connect("postgres")) as connection:
+            connection.execute(f"drop database if exists {CLEAN}")
+            connection.execute(f"create database {CLEAN} template {name}")
+        with _restoring(CleanState(connect, name, CLEAN)):
+            yield
+        connections.close_all()
+        with contextlib.closing(connect("postgres")) as connection:
+            connection.execute(f"drop database {CLEAN}")
+
+else:
 
     @pytest.fixture(scope="session")
     def django_db_setup(django_test_environment: None, byline_home: Path, cluster: Cluster) -> Iterator[None]:
@@ -101,30 +129,30 @@ if not EXTERNAL:
         os.environ.update(urls)
         settings.DATABASE_ROLES = location.role_settings(byline_home)
         connections["default"].settings_dict.update(settings.DATABASE_ROLES["app"], CONN_MAX_AGE=0)
-        original = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
-        TransactionTestCase._fixture_teardown = lambda case: restore(cluster)  # type: ignore[attr-defined]
-        yield
-        TransactionTestCase._fixture_teardown = original  # type: ignore[attr-defined]
+        owner = f"owner {location.ROLES['owner']}"
+        with _restoring(CleanState(cluster.connect, location.NAME, CLEAN, owner), cluster):
+            yield
         connections.close_all()
         for name in urls:
             del os.environ[name]
 
 
-def restore(server: Cluster) -> None:
-    """Put the database back as migrated, whatever was committed: the app role could not."""
+@contextlib.contextmanager
+def _restoring(clean: CleanState, server: Cluster | None = None) -> Iterator[None]:
+    """Let tests that commit be cleaned this way, not by Django's flush: it may not truncate the log."""
     from django.db import connections
 
-    connections.close_all()
-    with server.connect() as connection:
-        connection.execute(f"drop database {location.NAME} with (force)")
-        connection.execute(
-            f"create database {location.NAME} template {CLEAN} strategy file_copy"
-            f" owner {location.ROLES['owner']}"
-        )
-    with server.connect(location.NAME) as connection:
-        roles.grant(connection)
-    # The sealer's own memory of what it signed would take this for a restored backup, and refuse.
-    shutil.rmtree(Path(settings.HOME) / "log", ignore_errors=True)
+    def restore(case: Any) -> None:
+        connections.close_all()
+        if not clean.restore() and server:
+            with server.connect(location.NAME) as connection:
+                roles.grant(connection)  # privileges on the database itself are not copied
+        # The sealer's own memory of what it signed would take this for a restored backup, and refuse.
+        shutil.rmtree(Path(settings.HOME) / "log", ignore_errors=True)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", restore)
+        yield
 
 
 @pytest.fixture
@@ -199,6 +227,31 @@ def _wait_until_gone(installation: Installation, timeout_s: float = 20.0) -> lis
     while (left := installation.processes()) and time.monotonic() < deadline:
         time.sleep(0.1)
     return left
+
+
+@pytest.fixture
+def make_clip(transactional_db: None, settings: Any) -> Iterator[Callable[..., Any]]:
+    """`make_clip(title=...)`: a small clip taken through every stage, in state ready."""
+    sys.path.append(str(Path(__file__).parent))
+    import pipeline_kit
+
+    from byline.generation import runner, submit
+
+    settings.BYLINE = {**settings.BYLINE, "VIDEO_ENGINES": pipeline_kit.ENGINES}
+
+    def make(**fields: Any) -> Any:
+        fields = {"prompt": "a red ball bounces over the sea", "seconds": 1, "seed": 4, **fields}
+        row = submit.submit(
+            requester="editor", options=pipeline_kit.SMALL, wake_worker=lambda *_: None, **fields
+        )
+        runner.run_to_end(row.pk)
+        row.refresh_from_db()
+        assert row.state == "ready", row.error
+        return row
+
+    with pipeline_kit.sealer():
+        yield make
+    sys.path.remove(str(Path(__file__).parent))
 
 
 @contextlib.contextmanager
