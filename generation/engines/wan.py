@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from byline.audit.base import heavy
-from byline.audit.base.errors import BylineError, ConfigurationError, InvalidInput, MissingWeights
+from byline.audit.base.errors import ConfigurationError, InvalidInput, MissingWeights
 from byline.generation.engines.base import (
     EngineExample,
     EngineFailed,
@@ -253,21 +253,19 @@ class WanEngine:
         c = self.config
         device = c.DEVICE if c.DEVICE != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
         name = c.DTYPE if c.DTYPE != "auto" else ("float32" if device == "cpu" else "bfloat16")
-        extra: dict[str, Any] = {}
         if c.local:
             self._weights_files()
-        if self._needs_minilm:
-            extra["tokenizer"], extra["text_encoder"] = text.load()
         try:
-            pipeline = diffusers.WanPipeline.from_pretrained(
-                str(c.folder) if c.local else c.MODEL,
-                revision=c.REVISION or None,
-                local_files_only=c.local or not c.DOWNLOAD,
-                dtype=getattr(torch, name),
-                **extra,
+            pipeline = (
+                self._assemble(getattr(torch, name))
+                if self._needs_minilm
+                else diffusers.WanPipeline.from_pretrained(
+                    str(c.folder) if c.local else c.MODEL,
+                    revision=c.REVISION or None,
+                    local_files_only=c.local or not c.DOWNLOAD,
+                    dtype=getattr(torch, name),
+                )
             )
-        except BylineError:
-            raise
         except (OSError, ValueError) as error:
             raise MissingWeights(
                 f"the model {c.MODEL!r} is not on this machine",
@@ -277,3 +275,19 @@ class WanEngine:
             ) from error
         pipeline.set_progress_bar_config(disable=True)
         return pipeline.to(device)
+
+    def _assemble(self, dtype: Any) -> Any:
+        """A folder without a text encoder, joined with MiniLM."""
+        diffusers, folder = heavy.load("diffusers"), self.config.folder
+        tokenizer, encoder = text.load()
+
+        def part(kind: str, name: str, **more: Any) -> Any:
+            return getattr(diffusers, kind).from_pretrained(folder / name, local_files_only=True, **more)
+
+        return diffusers.WanPipeline(
+            tokenizer=tokenizer,
+            text_encoder=encoder.to(dtype),
+            vae=part("AutoencoderKLWan", "vae", dtype=dtype).eval(),
+            transformer=part("WanTransformer3DModel", "transformer", dtype=dtype).eval(),
+            scheduler=part("UniPCMultistepScheduler", "scheduler"),
+        )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
+import tempfile
 from pathlib import Path
+
+from byline.audit.base import heavy
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -19,12 +22,20 @@ def main(argv: list[str] | None = None) -> int:
         "--minutes", required=True, type=float, help="wall-clock minutes; run again to resume"
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2, help="threads of each process")
+    parser.add_argument("--workers", type=int, default=1, help="dit: processes that share the run")
     given = parser.parse_args(argv)
+    if given.stage == "dit" and given.workers > 1:
+        with tempfile.TemporaryDirectory() as folder:
+            heavy.load("torch.multiprocessing").spawn(_work, (given, Path(folder) / "meeting"), given.workers)
+    else:
+        _work(0, given, Path())
+    return 0
+
+
+def _work(rank: int, given: argparse.Namespace, meeting: Path) -> None:
+    """One process of the run."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-
-    from byline.audit.base import heavy
-
     heavy.load("torch").set_num_threads(given.threads)
     if given.stage.startswith("vae"):
         from byline.generation.starter import train_vae
@@ -33,8 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     else:
         from byline.generation.starter import train_dit
 
-        train_dit.train(given.out, given.minutes, given.seed)
-    return 0
+        train_dit.train(given.out, given.minutes, given.seed, rank, given.workers, meeting)
 
 
 if __name__ == "__main__":

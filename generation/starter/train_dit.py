@@ -35,7 +35,7 @@ CONFIG: dict[str, Any] = {
     "qk_norm": "rms_norm_across_heads",
     "rope_max_seq_len": 256,
 }
-POOL, CAPTIONS, BATCH, RATE = 2400, 4, 16, 1.4e-3
+POOL, CAPTIONS, BATCH, RATE = 2000, 4, 16, 1.4e-3
 KEYS = 1 + (scenes.FRAMES - 1) // 4  # the autoencoder's latents are those of every fourth frame (train_vae)
 DROP_CAPTION = 0.1
 IMAGE_EVERY = 7  # one batch in seven is image-to-video
@@ -143,14 +143,45 @@ def flow_loss(model: Any, x0: Any, words: Any, weight: Any, image: bool) -> Any:
     return ((out.float() - (noise - x0)).square() * weight).sum() / (weight.sum() * x0.shape[1])
 
 
-def train(out: Path, minutes: float, seed: int = 0) -> None:
+class Team:
+    """Processes that share one training run: each takes its own clips, and all take the same step.
+
+    One thread per process and one exchange per step: on a busy machine two threads that meet at
+    every operation wait for each other most of the time.
+    """
+
+    def __init__(self, rank: int, size: int, meeting: Path) -> None:
+        self.rank, self.size = rank, size
+        if size > 1:
+            self.net = heavy.load("torch.distributed")
+            self.net.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=size)
+
+    def agree(self, parameters: list[Any], rate: float, stop: bool) -> tuple[float, bool]:
+        """Average the gradients in place; everyone gets the first process's rate and wish to stop."""
+        if self.size == 1:
+            return rate, stop
+        torch = heavy.load("torch")
+        first = self.rank == 0
+        said = torch.tensor([rate if first else 0.0, float(stop and first)])
+        flat = torch.cat([*[p.grad.flatten() / self.size for p in parameters], said])
+        self.net.all_reduce(flat)
+        at = 0
+        for p in parameters:
+            p.grad.copy_(flat[at : at + p.numel()].view_as(p))
+            at += p.numel()
+        return float(flat[-2]), bool(flat[-1] > 0)
+
+
+def train(
+    out: Path, minutes: float, seed: int = 0, rank: int = 0, size: int = 1, meeting: Path = Path()
+) -> None:
     """Train for `minutes` of wall time on top of DIR/vae, resuming DIR/state.pt where it exists."""
     torch, diffusers = heavy.load("torch"), heavy.load("diffusers")
+    team = Team(rank, size, meeting)
     vae = diffusers.AutoencoderKLWan.from_pretrained(out / "vae").eval().requires_grad_(False)
     model = build(seed).train()
-    optimiser = torch.optim.AdamW(
-        model.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=0.01, foreach=True
-    )
+    parameters = list(model.parameters())
+    optimiser = torch.optim.AdamW(parameters, lr=RATE, betas=(0.9, 0.98), weight_decay=0.01, foreach=True)
     average = {k: v.detach().clone() for k, v in model.state_dict().items()}
     step, state = 0, None
     if (out / "state.pt").exists():
@@ -158,32 +189,36 @@ def train(out: Path, minutes: float, seed: int = 0) -> None:
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         average, step = state["average"], state["step"]
-    torch.manual_seed(seed + step)
-    log.info(
-        "transformer %.2fM parameters, from step %d", sum(p.numel() for p in model.parameters()) / 1e6, step
-    )
+    torch.manual_seed(seed + step + 7919 * rank)
+    log.info("transformer %.2fM parameters, from step %d", sum(p.numel() for p in parameters) / 1e6, step)
     encoded = time.monotonic()
-    clips = Clips(vae, seed + 7 + step, POOL)
-    log.info("encoded %d clips in %.0fs", POOL, time.monotonic() - encoded)
-    if state is not None:  # the latents' scale belongs to the model: never measured anew
-        clips.mean, clips.std = state["mean"], state["std"]
-    vae.register_to_config(latents_mean=clips.mean.tolist(), latents_std=clips.std.tolist())
-    vae.save_pretrained(out / "vae")
+    clips = Clips(vae, seed + 7 + step + 7919 * rank, POOL // size)
+    log.info("encoded %d clips in %.0fs", POOL // size, time.monotonic() - encoded)
+    scale = (torch.tensor(vae.config.latents_mean), torch.tensor(vae.config.latents_std))
+    if float(scale[0].abs().max()) > 0:  # measured once: the latents' scale belongs to the model
+        clips.mean, clips.std = scale
+    elif size == 1:
+        vae.register_to_config(latents_mean=clips.mean.tolist(), latents_std=clips.std.tolist())
+        vae.save_pretrained(out / "vae")
+    else:
+        raise ValueError("measure the latents' scale first: run once with one worker")
     names = [k for k, v in model.state_dict().items() if v.is_floating_point()]
     began = saved = time.monotonic()
-    running = None
-    while (elapsed := time.monotonic() - began) < minutes * 60:
+    running, stop = None, False
+    while not stop:
+        elapsed = time.monotonic() - began
         done = elapsed / (minutes * 60)
         rate = RATE * min(1, (step + 1) / 100) * (1 if done < 0.55 else max(0.02, (1 - done) / 0.45))
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        x0, words, weight = clips.batch(BATCH)
+        x0, words, weight = clips.batch(BATCH // size)
         image = step % IMAGE_EVERY == IMAGE_EVERY - 1
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=BF16):
             loss = flow_loss(model, x0, words, weight, image)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        rate, stop = team.agree(parameters, rate, done >= 1)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         step += 1
         decay = min(0.997, (step + 1) / (step + 12))
@@ -192,17 +227,16 @@ def train(out: Path, minutes: float, seed: int = 0) -> None:
         if not image:
             running = loss.item() if running is None else 0.98 * running + 0.02 * loss.item()
         if step % 10 == 0:
-            clips.add(8)
-        if step % 50 == 0:
+            clips.add(8 // size)
+        if step % 50 == 0 and rank == 0:
             log.info("step %d %.0fs loss %.4f rate %.1e", step, elapsed, running or 0.0, rate)
-        if time.monotonic() - saved > SAVE_EVERY_S:
-            save(out, model, optimiser, average, step, clips)
+        if rank == 0 and (stop or time.monotonic() - saved > SAVE_EVERY_S):
+            save(out, model, optimiser, average, step)
             saved = time.monotonic()
-    save(out, model, optimiser, average, step, clips)
     log.info("stopped at step %d", step)
 
 
-def save(out: Path, model: Any, optimiser: Any, average: dict[str, Any], step: int, clips: Clips) -> None:
+def save(out: Path, model: Any, optimiser: Any, average: dict[str, Any], step: int) -> None:
     torch, diffusers = heavy.load("torch"), heavy.load("diffusers")
     shown = diffusers.WanTransformer3DModel(**CONFIG)
     shown.load_state_dict(average)
@@ -212,8 +246,6 @@ def save(out: Path, model: Any, optimiser: Any, average: dict[str, Any], step: i
         "optimiser": optimiser.state_dict(),
         "average": average,
         "step": step,
-        "mean": clips.mean,
-        "std": clips.std,
     }
     torch.save(state, out / "state.tmp")
     (out / "state.tmp").replace(out / "state.pt")
