@@ -143,11 +143,7 @@ def _manifest_findings(held: ManifestReading, broken: tuple[str, ...]) -> list[F
     else:
         text = f"calls itself {held.signer or 'nothing'}; not verified under the roots you supplied"
         findings.append(Finding("signer", "failed", text, {"codes": list(problems)}))
-    if held.stamped:
-        findings.append(Finding("time stamp", "passed", f"signed {held.signed_at}"))
-    else:
-        text = "no time stamp that the roots you supplied can confirm"
-        findings.append(Finding("time stamp", "not found", text))
+    findings.append(_stamp_finding(held))
     for ancestor in held.ancestors:
         status, text = (
             ("failed", ", ".join(ancestor.failures)) if ancestor.failures else ("passed", "verifies")
@@ -158,6 +154,18 @@ def _manifest_findings(held: ManifestReading, broken: tuple[str, ...]) -> list[F
             Finding("identity", "not checked", "an identity assertion is there and was not checked")
         )
     return findings
+
+
+def _stamp_finding(held: ManifestReading) -> Finding:
+    """The stamp stands beside the signature, not under it: it can be damaged without touching the claim."""
+    if held.stamped:
+        return Finding("time stamp", "passed", f"signed {held.signed_at}")
+    codes = [c for c in held.codes.get("informational", ()) if c.startswith("timeStamp.")]
+    damaged = [code for code in codes if code != "timeStamp.untrusted"]
+    if damaged:
+        text = f"the time stamp does not hold: {', '.join(damaged)}"
+        return Finding("time stamp", "failed", text, {"codes": damaged})
+    return Finding("time stamp", "not found", "no time stamp that the roots you supplied can confirm")
 
 
 def _is_identity(assertion: dict[str, Any]) -> bool:

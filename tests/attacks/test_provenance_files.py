@@ -73,8 +73,8 @@ def _verify(path: Path, stage: SimpleNamespace, **changes: Any) -> Report:
 def test_any_flipped_bit_in_media_index_or_manifest_is_seen(stage: SimpleNamespace, tmp_path: Path) -> None:
     """Seeded offsets in every box. Outside the boxes that C2PA leaves out, none may pass as intact.
 
-    Tolerated, because nothing signed is in them: padding inside the uuid box that follows the
-    signature, and the content of ftyp and free.
+    Tolerated, because nothing signed is in them: in the uuid box the padding behind the signature,
+    the toggle bytes of description boxes and the time stamp (reported apart); the content of ftyp.
     """
     data = stage.first.signed.read_bytes()
     assert _verify(stage.first.signed, stage).exit_code == 0
@@ -99,6 +99,13 @@ def test_every_byte_of_the_signed_claim_counts(stage: SimpleNamespace, tmp_path:
         copy.write_bytes(data)
         kit.flip(copy, offset)
         assert _verify(copy, stage).exit_code == 10, offset
+
+
+def test_a_damaged_time_stamp_is_named(stage: SimpleNamespace, tmp_path: Path) -> None:
+    data = stage.first.signed.read_bytes()
+    (tmp_path / "copy.mp4").write_bytes(data)
+    kit.flip(tmp_path / "copy.mp4", data.index(b"itst") + 150)
+    assert _finding(_verify(tmp_path / "copy.mp4", stage), "time stamp").status == "failed"
 
 
 def test_a_hidden_second_media_box_is_tampering(stage: SimpleNamespace, tmp_path: Path) -> None:
