@@ -21,7 +21,7 @@ import numpy as np
 from byline.audit.base.errors import MissingWeights
 from byline.safety.words import tokenizer_path
 
-MODEL = Path(__file__).parent / "models" / "minilm-int8.onnx"
+MODEL = Path(__file__).parent / "weights" / "minilm-int8.onnx"
 MODEL_SHA256 = "95e2f34a8e9600bce9506408ee3f272fb802498cd673f7a8104d4de530d852d2"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 WINDOW = 254  # tokens, the model's 256 less the two that mark begin and end

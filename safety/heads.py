@@ -3,7 +3,7 @@
 Promises scores in [0, 1] that mean the same in every category: 0.5 is the level that the
 calibration's benign video prompts and news texts reach, over all categories together, in about one
 text of a hundred; 0.9 is beyond every one of them. Weights come from training/train_heads.py and
-are pinned by the sha256 in models/heads.json, which also carries the measured rates. Categories
+are pinned by the sha256 in weights/heads.json, which also carries the measured rates. Categories
 with too few examples have no head; rules alone decide there.
 """
 
@@ -21,7 +21,7 @@ import numpy as np
 from byline.safety.encoder import EncoderUnavailable, Window
 from byline.safety.features import ngrams
 
-MODELS = Path(__file__).parent / "models"
+WEIGHTS = Path(__file__).parent / "weights"
 EMBEDDING_SCALE = 3.0
 NGRAM_SCALE = 2.0
 
@@ -60,7 +60,7 @@ class Heads:
         return scores
 
 
-def read(folder: Path = MODELS) -> tuple[Heads, Mapping[str, object]]:
+def read(folder: Path = WEIGHTS) -> tuple[Heads, Mapping[str, object]]:
     """Weights and the metadata beside them. EncoderUnavailable if missing or not the pinned file."""
     try:
         about = json.loads((folder / "heads.json").read_text("utf-8"))

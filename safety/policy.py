@@ -110,7 +110,7 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key) for key, _ in node.value]  # type: ignore[no-untyped-call]
+    keys = [loader.construct_object(key) for key, _ in node.value]
     repeated = {key for key in keys if keys.count(key) > 1}
     if repeated:
         raise PolicyInvalid(f"key {sorted(map(str, repeated))} stands twice in one mapping")

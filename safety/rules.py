@@ -76,7 +76,7 @@ def compile_rules(raw: Mapping[str, Any]) -> RuleSet:
             raise RulesInvalid(f"term list {name!r} does not compile: {error}") from error
     rules = []
     for entry in raw["rules"]:
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
         try:
             rule = Rule(**values)
         except TypeError as error:

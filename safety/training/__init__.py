@@ -1,1 +1,1 @@
-"""Scripts that make what `safety/models` ships. Nothing at run time imports this package."""
+"""Scripts that make what `safety/weights` ships. Nothing at run time imports this package."""

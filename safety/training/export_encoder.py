@@ -58,7 +58,7 @@ def pooled_model(folder: Path) -> Any:
     transformers = heavy.load("transformers")
     base = transformers.AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
 
-    class Pooled(torch.nn.Module):  # type: ignore[misc,name-defined]
+    class Pooled(torch.nn.Module):  # type: ignore[name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.base = base
@@ -124,7 +124,7 @@ def export(out: Path) -> dict[str, Any]:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="byline.safety.training.export_encoder")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "models")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "weights")
     options = parser.parse_args(argv)
     result = export(options.out)
     for key, value in result.items():

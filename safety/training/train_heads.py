@@ -1,4 +1,4 @@
-"""Train, calibrate and measure the moderation heads; writes models/heads.npz and heads.json.
+"""Train, calibrate and measure the moderation heads; writes weights/heads.npz and heads.json.
 
     OMP_NUM_THREADS=1 python -m byline.safety.training.train_heads --data DIR [--out DIR]
 
@@ -21,7 +21,7 @@ import numpy as np
 
 from byline.safety import encoder, features
 from byline.safety.categories import CATEGORIES
-from byline.safety.heads import EMBEDDING_SCALE, MODELS, NGRAM_SCALE
+from byline.safety.heads import EMBEDDING_SCALE, NGRAM_SCALE, WEIGHTS
 from byline.safety.training.datasets import Row, load
 from byline.safety.training.measure import report
 
@@ -40,7 +40,7 @@ def matrix(rows: list[Row]) -> Any:
     dense = np.stack([w.embedding for w in windows]) * EMBEDDING_SCALE
     grams = [features.ngrams(w.text) for w in windows]
     starts = np.cumsum([0] + [len(index) for index, _ in grams])
-    values = np.concatenate([v for _, v in grams]) * NGRAM_SCALE
+    values = np.concatenate([v for _, v in grams]) * NGRAM_SCALE, WEIGHTS
     sparse = csr_matrix(
         (values, np.concatenate([i for i, _ in grams]), starts), shape=(len(rows), features.BUCKETS)
     )
@@ -148,7 +148,7 @@ def _store(out: Path, names: list[str], models: list[Any], centre: np.ndarray, s
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="byline.safety.training.train_heads")
     parser.add_argument("--data", type=Path, required=True, help="folder with the data sets")
-    parser.add_argument("--out", type=Path, default=MODELS)
+    parser.add_argument("--out", type=Path, default=WEIGHTS)
     options = parser.parse_args(argv)
     train(options.data, options.out, sys.stdout.write)
     return 0

@@ -127,7 +127,7 @@ def test_altered_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(encoder.EncoderUnavailable):
         encoder.Encoder(tmp_path / "none.onnx")
     for name in ("heads.json", "heads.npz"):
-        (tmp_path / name).write_bytes((heads.MODELS / name).read_bytes())
+        (tmp_path / name).write_bytes((heads.WEIGHTS / name).read_bytes())
     with (tmp_path / "heads.npz").open("ab") as file:
         file.write(b"\0")
     with pytest.raises(encoder.EncoderUnavailable, match=r"heads\.npz"):
