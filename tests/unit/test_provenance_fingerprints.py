@@ -33,15 +33,15 @@ def jpeg(frame: np.ndarray, quality: int = 30) -> np.ndarray:
     return cv2.imdecode(cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
 
 
-def test_two_hashes_a_second_with_their_times() -> None:
+def test_four_hashes_a_second_with_their_times() -> None:
     hashes = fingerprint(iter(scene(1)), FPS)
-    assert [h.t for h in hashes] == [0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.25, 3.75]
+    assert [h.t for h in hashes] == [0.125 + n / 4 for n in range(16)]
     assert {len(h.phash256) for h in hashes} == {64}
     assert {len(h.phash64) for h in hashes} == {16}
     assert fingerprint(scene(1), FPS) == hashes
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 5, 30])
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 14])
 def test_short_clips_still_give_three_hashes_where_they_can(count: int) -> None:
     assert len(fingerprint(scene(1, count), FPS)) == min(count, 3)
 
@@ -56,7 +56,7 @@ def test_blank_frames_are_left_out() -> None:
 
 def test_a_copy_is_similar_to_itself() -> None:
     hashes = fingerprint(scene(1), FPS)
-    assert compare(hashes, hashes) == Similarity(8, 8, 0.0, True)
+    assert compare(hashes, hashes) == Similarity(16, 16, 0.0, True)
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,10 @@ def test_a_copy_is_similar_to_itself() -> None:
         lambda clip: [jpeg(f) for f in clip],
         lambda clip: [cv2.resize(f, (160, 90), interpolation=cv2.INTER_AREA) for f in clip],
         lambda clip: [cv2.convertScaleAbs(f, alpha=0.8, beta=20) for f in clip],
-        lambda clip: clip[24:],
+        lambda clip: clip[27:],
         lambda clip: clip[:40],
     ],
-    ids=["low quality", "half size", "paler", "first second gone", "end gone"],
+    ids=["low quality", "half size", "paler", "first 1.1 s gone", "end gone"],
 )
 def test_an_edited_copy_is_similar(change) -> None:
     stored = fingerprint(scene(1), FPS)
@@ -84,11 +84,29 @@ def test_other_clips_of_the_same_house_are_not_similar() -> None:
             assert not compare(hashes[a], hashes[b]).similar
 
 
+def test_overlays_shared_by_one_house_do_not_make_clips_similar() -> None:
+    """The mark of one clip copied onto another of the same brand must not look confirmed."""
+
+    def branded(seed: int) -> list[np.ndarray]:
+        clip = scene(seed)
+        for frame in clip:
+            frame[125:150, 16:140] = (20, 24, 40)
+            text = (cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+            cv2.putText(frame, "Morning news", (20, 142), *text)
+            cv2.putText(frame, "AI-generated", (210, 20), *text)
+            cv2.putText(frame, "BYLINE", (14, 20), *text)
+        return clip
+
+    hashes = [fingerprint(branded(seed), FPS) for seed in range(8)]
+    assert not any(compare(a, b).similar for n, a in enumerate(hashes) for b in hashes[:n])
+    assert compare(fingerprint(scene(3), FPS), hashes[3]).similar  # overlays added or removed: the same
+
+
 def test_time_order_counts() -> None:
     forward = fingerprint(scene(1, 48) + scene(2, 48) + scene(3, 48) + scene(4, 48), FPS)
     backward = fingerprint(scene(4, 48) + scene(3, 48) + scene(2, 48) + scene(1, 48), FPS)
-    assert compare(forward, forward).matched == 16
-    assert compare(backward, forward).matched < 8
+    assert compare(forward, forward).matched == 32
+    assert compare(backward, forward).matched < 16
     assert not compare(backward, forward).similar
 
 
@@ -97,7 +115,7 @@ def test_a_shared_title_is_not_a_shared_clip() -> None:
     one = fingerprint(title + scene(1, 144), FPS)
     two = fingerprint(title + scene(2, 144), FPS)
     found = compare(one, two)
-    assert 3 <= found.matched < 8
+    assert 6 <= found.matched < 16
     assert not found.similar
 
 
