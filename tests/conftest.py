@@ -37,7 +37,7 @@ from byline.platform.database import binaries, location, roles
 from byline.platform.database.cluster import Cluster, of_home
 
 sys.path.insert(0, str(Path(__file__).parent))  # what several tests share: *_kit.py
-from database_kit import CleanState  # noqa: E402
+from database_kit import CleanState
 
 EXTERNAL = bool(os.environ.get("DATABASE_URL"))
 CLEAN = "byline_clean"
