@@ -27,6 +27,8 @@ OPERATIONS = {"c2pa.addedText", "c2pa.edited", "c2pa.dubbed", "c2pa.mixed", "c2p
 _MODEL_TYPE = "c2pa.types.model"
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,199}")
 _MAX_TEXT = 300
+# Control characters, lone surrogates, and bidi controls that would make a title read as another.
+_UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class BadManifestFacts(InvalidInput):
@@ -133,7 +135,7 @@ def _check(facts: ManifestFacts) -> None:
     texts = {"title": facts.title, "asset_id": facts.asset_id, "software_version": facts.software_version}
     texts |= {f"models[{i}]": f"{m.name} {m.version} {m.role}" for i, m in enumerate(facts.models)}
     for name, text in texts.items():
-        if not text.strip() or len(text) > _MAX_TEXT or not text.isprintable():
+        if not text.strip() or len(text) > _MAX_TEXT or _UNSHOWABLE.search(text):
             raise BadManifestFacts(f"{name} is empty, longer than {_MAX_TEXT} characters or unprintable")
     if any(m.identifier and not _IDENTIFIER.fullmatch(m.identifier) for m in facts.models):
         raise BadManifestFacts("models holds an identifier that is none")

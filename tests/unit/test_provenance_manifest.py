@@ -77,6 +77,13 @@ def test_facts_have_no_place_for_a_prompt() -> None:
     assert not names & {"prompt", "negative_prompt", "voice_over", "script", "requester", "seed"}
 
 
+@pytest.mark.parametrize(
+    "title", ["Été à\u00a0Nîmes", "家族 \U0001f468\u200d\U0001f469\u200d\U0001f467", "x" * 300]
+)
+def test_titles_of_all_scripts_are_fine(title: str) -> None:
+    assert manifest.build(dataclasses.replace(FACTS, title=title))["title"] == title
+
+
 def test_a_clip_without_speech_declares_no_audio_mark() -> None:
     text = json.dumps(manifest.build(dataclasses.replace(FACTS, audio_id=None)))
     assert manifest.AUDIO_MARK_ALG not in text
@@ -93,6 +100,7 @@ def test_a_clip_without_speech_declares_no_audio_mark() -> None:
         {"audio_id": -1},
         {"title": " "},
         {"title": "a\nb"},
+        {"title": "a\u202eb"},
         {"title": "x" * 301},
         {"operations": (Operation("c2pa.opened", ""),)},
         {"human_oversight": "reviewed"},
