@@ -43,7 +43,7 @@ class GenerationRequest(models.Model):
     references = models.JSONField(default=list, blank=True)  # intake.references
     salt = models.BinaryField(default=new_salt, editable=False)  # for commitments to the texts
 
-    brand = models.CharField(max_length=64, blank=True)
+    brand = models.CharField(max_length=64)
     seed = models.BigIntegerField()
     seconds = models.FloatField()
     profile = models.CharField(max_length=64)

@@ -67,8 +67,7 @@ def submit(
         raise InvalidInput("A request needs a requester.")
     profile = profile or conf.get("PROFILE")
     policy.load().profile(profile)
-    if brand:
-        brands.load(brand)
+    brand = brands.load(brand or brands.DEFAULT).name
     row = GenerationRequest(
         prompt=intake.text("prompt", prompt, required=True),
         voice_over=intake.text("voice_over", voice_over),

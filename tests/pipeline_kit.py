@@ -6,21 +6,26 @@ milliseconds, so that a test can run a job to its end twenty times. Import it wi
 directory on `sys.path`: child processes load it by its dotted name.
 """
 
-import contextlib
+import dataclasses
 import hashlib
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from byline.generation import pipeline, runner, submit
+from byline.generation.contracts import Artefact, Stage
 from byline.generation.engines.base import EngineExample, EngineInfo, VideoTask
+from byline.generation.models import GenerationRequest
 
 HERE = Path(__file__).parent
 ENGINES = {"default": {"CLASS": "pipeline_kit.PatternEngine", "CONFIG": {"pause_s": 0.0}}}
+SETTINGS = {"VIDEO_ENGINES": ENGINES, "SEAL_INTERVAL_S": 0.1}
 SMALL = {"width": 320, "height": 180, "fps": 12, "shots": 1}
 
 
@@ -76,15 +81,55 @@ class PatternEngine:
         return (EngineExample(task, "the disc moves", lambda frames: bool((frames[0] != frames[-1]).any())),)
 
 
-@contextlib.contextmanager
-def sealer() -> Iterator[subprocess.Popen[bytes]]:
-    """The real sealer in a process of its own, against the test's database."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "django", "byline_sealer"],
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "byline.platform.settings", "BYLINE_PROCESS": "sealer"},
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
+def ask(**more: Any) -> GenerationRequest:
+    """Submit a small request; nobody is woken."""
+    values = {"prompt": "A red kite.", "seconds": 1, "seed": 7, "options": SMALL, **more}
+    return submit.submit(requester="user:1", wake_worker=lambda *_: None, **values)
+
+
+def finish(row: GenerationRequest, stages: Sequence[Stage] | None = None) -> GenerationRequest:
+    """Drive it to its end in this process and read it again."""
+    runner.run_to_end(row.pk, stages=stages)
+    row.refresh_from_db()
+    return row
+
+
+def with_stage(name: str, run: Callable[[Any, Artefact], Any]) -> list[Stage]:
+    """The pipeline with one stage's function replaced."""
+    return [dataclasses.replace(s, run=run) if s.name == name else s for s in pipeline.STAGES]
+
+
+class Sealer:
+    """The real sealer in a process of its own, against the test's database.
+
+    It starts once for a module: it survives that the database is put back between two tests, as it
+    must survive a restart of its server.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Sealer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def keep_alive(self) -> None:
+        """Start it unless it runs."""
+        if self._process is None or self._process.poll() is not None:
+            environment = {
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": "byline.platform.settings",
+                "BYLINE_SEAL_INTERVAL_S": "0.1",
+            }
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "django", "byline_sealer"], env=environment, stderr=subprocess.DEVNULL
+            )
+
+    def stop(self) -> None:
+        """End it and wait for that."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=10)
+            self._process = None

@@ -22,7 +22,12 @@ def debias(request: Any, artefact: Artefact) -> Outcome:
     draws = list(done.draws)
     return Outcome(
         Verdict.TRANSFORM if done.prompt != prompt else Verdict.ALLOW,
-        evidence={"refused_by_editor": False, "changes": len(done.changes), "draws": draws},
+        evidence={
+            "refused_by_editor": False,
+            "changes": len(done.changes),
+            "draws": draws,
+            "left": done.left,
+        },
         effects=(Effect("quota_draw", {"cells": draws}),) if draws else (),
         produces={"prompt": done.prompt, "draws": draws},
     )
