@@ -47,10 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write("byline: stopped\n")
         return 130
     except Exception as error:
-        if os.environ.get("BYLINE_DEBUG"):
+        if os.environ.get("DEBUG"):
             raise
         name = type(error).__name__
-        sys.stderr.write(
-            f"byline: internal error ({name}). Set BYLINE_DEBUG=1 to see where, and report it.\n"
-        )
+        sys.stderr.write(f"byline: internal error ({name}). Set DEBUG=1 to see where, and report it.\n")
         return INTERNAL

@@ -134,7 +134,7 @@ def sign_as_stranger(source: str, destination: str) -> None:
     from byline.platform.cli.session import django_ready
     from byline.provenance import signing
 
-    keys.create(conf.home(), development=True)
+    keys.create(conf.home())
     django_ready()
     manifest = {
         "claim_generator_info": [{"name": "A stranger", "version": "1"}],

@@ -67,11 +67,12 @@ def _services(inline: bool) -> AbstractContextManager[Any]:
 def _make(args: argparse.Namespace) -> Any:
     from tqdm import tqdm
 
-    from byline.generation import states, submit
-    from byline.generation.models import GenerationRequest
     from byline.platform.cli.session import django_ready
 
     django_ready()
+    from byline.generation import states, submit
+    from byline.generation.models import GenerationRequest
+
     request = submit.submit(
         prompt=args.prompt,
         voice_over=args.voice_over,
