@@ -28,7 +28,7 @@ class UnsignedBigIntegerField(models.BigIntegerField):
         return value + 2**64 if value is not None and value < 0 else value
 
     @property
-    def validators(self) -> list[Any]:  # type: ignore[override]
+    def validators(self) -> list[Any]:
         return []  # those of the signed type would refuse the upper half
 
 

@@ -17,7 +17,7 @@ from byline.provenance.lookup import MarkResult
 from byline.provenance.reading import ManifestReading
 from byline.provenance.records import RecordSource, StoredRecord
 from byline.provenance.trust import TrustBundle
-from byline.provenance.verdicts import Finding, Report, Verdict
+from byline.provenance.verdicts import Finding, Report, Status, Verdict
 
 # Failures that concern who signed and when, not whether the bytes are as they were signed.
 _ABOUT_THE_SIGNER = ("signingCredential.", "timeStamp.", "claimSignature.outsideValidity")
@@ -27,6 +27,15 @@ _HASH_OF_THE_FILE = {
     "assertion.dataHash.mismatch",
     "assertion.boxesHash.mismatch",
     "assertion.collectionHash.mismatch",
+}
+
+_PROOF_STATUS: dict[proofs.Outcome, Status] = {
+    "held": "passed",
+    "absent": "not found",
+    "no_log": "not checked",
+    "other_log": "not checked",
+    "broken": "failed",
+    "transplanted": "failed",
 }
 
 
@@ -145,10 +154,11 @@ def _manifest_findings(held: ManifestReading, broken: tuple[str, ...]) -> list[F
         findings.append(Finding("signer", "failed", text, {"codes": list(problems)}))
     findings.append(_stamp_finding(held))
     for ancestor in held.ancestors:
-        status, text = (
-            ("failed", ", ".join(ancestor.failures)) if ancestor.failures else ("passed", "verifies")
-        )
-        findings.append(Finding("ancestors", status, f"{ancestor.title}: {text}"))  # type: ignore[arg-type]
+        if ancestor.failures:
+            text = f"{ancestor.title}: {', '.join(ancestor.failures)}"
+            findings.append(Finding("ancestors", "failed", text, {"codes": list(ancestor.failures)}))
+        else:
+            findings.append(Finding("ancestors", "passed", f"{ancestor.title}: nothing failed"))
     if held.identity_failures or any(_is_identity(a) for a in held.assertions):
         findings.append(
             Finding("identity", "not checked", "an identity assertion is there and was not checked")
@@ -173,8 +183,7 @@ def _is_identity(assertion: dict[str, Any]) -> bool:
 
 
 def _proof_finding(proof: proofs.ProofResult) -> Finding:
-    status = {"held": "passed", "absent": "not found", "no_log": "not checked", "other_log": "not checked"}
-    return Finding("audit proof", status.get(proof.outcome, "failed"), proof.text, proof.details)  # type: ignore[arg-type]
+    return Finding("audit proof", _PROOF_STATUS[proof.outcome], proof.text, proof.details)
 
 
 def _shown(held: ManifestReading) -> dict[str, Any]:
