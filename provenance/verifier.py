@@ -94,7 +94,7 @@ def _with_manifest(
     proof = proofs.check_file(held, path, trust)
     if broken:
         verdict = Verdict.TAMPERED
-    elif proof.outcome in ("broken", "transplanted"):
+    elif proof.outcome in ("broken", "transplanted") or _contradiction(held, picture, speech):
         verdict = Verdict.TRANSPLANTED
     elif not held.signer_known or _signer_problems(held):
         verdict = Verdict.UNKNOWN_SIGNER
@@ -107,6 +107,7 @@ def _with_manifest(
         _proof_finding(proof),
         picture.finding,
         speech.finding,
+        *_contradiction(held, picture, speech),
     ]
     record = picture.record or speech.record
     if record is not None:
@@ -130,6 +131,17 @@ def _broken(held: ManifestReading) -> tuple[str, ...]:
     if "claimSignature.validated" not in held.successes:
         codes.append("claimSignature.missing")
     return tuple(dict.fromkeys(codes))
+
+
+def _contradiction(held: ManifestReading, picture: MarkResult, speech: MarkResult) -> list[Finding]:
+    """Marks that were read and are not the ones the manifest declares: one of the two was moved here."""
+    declared = manifest.soft_bindings(held.assertions)
+    marks = ((manifest.VIDEO_MARK_ALG, picture), (manifest.AUDIO_MARK_ALG, speech))
+    return [
+        Finding(mark.finding.technique, "failed", "it is not the mark that the manifest declares")
+        for algorithm, mark in marks
+        if mark.record is not None and declared.get(algorithm, mark.payload) != mark.payload
+    ]
 
 
 def _signer_problems(held: ManifestReading) -> tuple[str, ...]:
