@@ -109,7 +109,8 @@ def _thumbnail(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = frame.shape[:2]
     factor = min(1.0, THUMBNAIL / max(height, width))
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return cv2.cvtColor(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def _has_detail(thumbnail: NDArray[np.uint8]) -> bool:

@@ -97,7 +97,8 @@ def _inverse(spectra: NDArray[np.complexfloating], length: int) -> Samples:
     out = np.zeros((len(spectra) + WINDOW // HOP, HOP), pieces.dtype)
     for part in range(WINDOW // HOP):
         out[part : part + len(spectra)] += pieces[:, part]
-    return out.ravel()[WINDOW - HOP : WINDOW - HOP + length] / (WINDOW / HOP / 2)
+    whole = out.ravel()[WINDOW - HOP : WINDOW - HOP + length] / (WINDOW / HOP / 2)
+    return np.asarray(whole, np.float32)
 
 
 def _residual(cells: Cells) -> Cells:

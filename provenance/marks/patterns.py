@@ -76,7 +76,7 @@ class Layout:
         the key P(score >= t) <= exp(-t*t/2) per tile tested. None if the CRC fails.
         """
         data = chips[self.data_cells]
-        soft = np.bincount(self._symbol, data * self._data_signs, self.code.symbols)
+        soft = np.bincount(self._symbol, data * self._data_signs, self.code.symbols).astype(np.float64)
         payload = self.code.decode(soft)
         if payload is None:
             return None

@@ -68,7 +68,7 @@ class _Key:
 
 def _wrapped_blur(tile: Plane, sigma: float) -> Plane:
     padded = np.pad(tile, 4, mode="wrap")
-    return cv2.GaussianBlur(padded, (0, 0), sigma)[4:-4, 4:-4]
+    return np.asarray(cv2.GaussianBlur(padded, (0, 0), sigma), np.float32)[4:-4, 4:-4]
 
 
 class VideoMark:
@@ -139,7 +139,8 @@ class VideoMark:
         cv2.add(wide, dither, dst=wide)
         up, down = cv2.convertScaleAbs(np.maximum(wide, 0)), cv2.convertScaleAbs(np.minimum(wide, 0))
         raised = cv2.add(frame, cv2.cvtColor(up, cv2.COLOR_GRAY2RGB))
-        return cv2.subtract(raised, cv2.cvtColor(down, cv2.COLOR_GRAY2RGB), dst=raised)
+        lowered = cv2.subtract(raised, cv2.cvtColor(down, cv2.COLOR_GRAY2RGB), dst=raised)
+        return np.asarray(lowered, np.uint8)
 
     # ------------------------------------------------------------------ detecting
 
@@ -238,7 +239,8 @@ def _spread(tile: NDArray[np.float32], height: int, width: int) -> Plane:
         flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REFLECT,
     )
-    return pattern / _rms(pattern)
+    unit = np.asarray(pattern, np.float32)
+    return unit / _rms(unit)
 
 
 def _dither(height: int, width: int) -> Plane:
@@ -247,7 +249,7 @@ def _dither(height: int, width: int) -> Plane:
     return np.tile(cell, (-(-height // 2), -(-width // 2)))[:height, :width].copy()
 
 
-def _rms(plane: Plane) -> float:
+def _rms(plane: NDArray[np.floating]) -> float:
     return float(np.sqrt(np.mean(plane * plane)))
 
 
@@ -272,7 +274,7 @@ def _mask(frame: Frame) -> tuple[Plane, Plane]:
     busy = cv2.blur(cv2.erode(corners, np.ones((3, 3), np.uint8)), (5, 5))
     busy *= np.clip((share - 0.35) / 0.3, 0, 1)
     light = 1.0 + 0.15 * np.clip((100 - luma) / 100, -1, 1)  # the eye sees less in the shadows
-    return light, busy
+    return np.asarray(light, np.float32), np.asarray(busy, np.float32)
 
 
 def _describe(mirrored: str, pose: Pose, bent: bool) -> str:

@@ -120,7 +120,8 @@ def rectify(plane: Plane, pose: Pose) -> Plane:
     turn = np.array([[c, -s], [s, c]])
     offset = np.array([width / 2, height / 2]) - turn @ np.array([out_w / 2, out_h / 2])
     matrix = np.column_stack([turn, offset]).astype(np.float32)
-    return cv2.warpAffine(plane, matrix, (out_w, out_h), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    turned = cv2.warpAffine(plane, matrix, (out_w, out_h), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    return np.asarray(turned, np.float32)
 
 
 def fold(plane: Plane) -> Plane:
@@ -158,7 +159,9 @@ def local_fit(plane: Plane, template: Plane) -> Plane | None:
                 there.append((cx + dx - reach, cy + dy - reach))
     if len(here) < 5:
         return None
-    matrix, _ = cv2.findHomography(np.float32(here), np.float32(there), cv2.RANSAC, 2.5)
+    points = np.array(here, np.float32), np.array(there, np.float32)
+    matrix, _ = cv2.findHomography(*points, cv2.RANSAC, 2.5)
     if matrix is None:
         return None
-    return cv2.warpPerspective(plane, matrix, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    inverse = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpPerspective(plane, matrix, (width, height), flags=inverse), np.float32)
