@@ -20,7 +20,7 @@ from byline.provenance.verifier import verify
 sys.path.append(str(Path(__file__).parents[1]))
 import pipeline_kit as kit
 
-SCRIPT = "The red kite returned to the valley this spring, after forty years away from it."
+SCRIPT = "The red kite returned to the valley this spring after forty years."
 ORDER = [
     ("normalise", "light"),
     ("moderate", "light"),
