@@ -235,21 +235,15 @@ def make_clip(transactional_db: None, settings: Any) -> Iterator[Callable[..., A
     sys.path.append(str(Path(__file__).parent))
     import pipeline_kit
 
-    from byline.generation import runner, submit
-
     settings.BYLINE = {**settings.BYLINE, "VIDEO_ENGINES": pipeline_kit.ENGINES}
+    with pipeline_kit.Sealer() as sealer:
+        sealer.keep_alive()
 
-    def make(**fields: Any) -> Any:
-        fields = {"prompt": "a red ball bounces over the sea", "seconds": 1, "seed": 4, **fields}
-        row = submit.submit(
-            requester="editor", options=pipeline_kit.SMALL, wake_worker=lambda *_: None, **fields
-        )
-        runner.run_to_end(row.pk)
-        row.refresh_from_db()
-        assert row.state == "ready", row.error
-        return row
+        def make(**fields: Any) -> Any:
+            row = pipeline_kit.finish(pipeline_kit.ask(**fields))
+            assert row.state == "ready", row.error
+            return row
 
-    with pipeline_kit.sealer():
         yield make
     sys.path.remove(str(Path(__file__).parent))
 

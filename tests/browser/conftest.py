@@ -38,9 +38,10 @@ def tab(request: pytest.FixtureRequest, chromium: Browser, shots: Path) -> Itera
     context = chromium.new_context(viewport=DESKTOP if request.param == "desktop" else PHONE)
     page = context.new_page()
     problems: list[Any] = []
-    page.on("pageerror", problems.append)
+    page.on("pageerror", lambda error: problems.append(error))
     yield page
-    page.screenshot(path=shots / f"{request.node.name}.png".replace("/", "_"), full_page=True)
+    name = request.node.name.replace("[", "-").rstrip("]")
+    page.screenshot(path=shots / f"{name}.png", full_page=True)
     context.close()
     assert not problems, f"JavaScript errors: {problems}"
 
