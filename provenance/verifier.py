@@ -269,6 +269,18 @@ def _without_manifest(
     return Report(verdict, tuple(findings), file, _shown(stored), record.id, note)
 
 
+def store_problem(stored: ManifestReading) -> str:
+    """Why a manifest kept apart from its file may not be believed; empty when it may.
+
+    Only the hash of the file may fail, since a re-encoded copy has other bytes.
+    """
+    if stored.presence != "read" or "claimSignature.validated" not in stored.successes:
+        return "the manifest on record is not authentic"
+    if set(_broken(stored)) - _HASH_OF_THE_FILE:
+        return "the manifest on record is damaged"
+    return ""
+
+
 def _record_problem(
     record: StoredRecord,
     stored: ManifestReading,
@@ -277,10 +289,9 @@ def _record_problem(
     speech: MarkResult,
 ) -> str:
     """Why a record may not be believed; empty when it may."""
-    if stored.presence != "read" or "claimSignature.validated" not in stored.successes:
-        return "the manifest on record is not authentic"
-    if set(_broken(stored)) - _HASH_OF_THE_FILE:
-        return "the manifest on record is damaged"
+    problem = store_problem(stored)
+    if problem:
+        return problem
     declared = manifest.soft_bindings(stored.assertions)
     if picture.record is not None and declared.get(manifest.VIDEO_MARK_ALG) != picture.payload:
         return "the manifest on record does not declare this mark"

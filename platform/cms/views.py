@@ -43,6 +43,9 @@ class BriefView(WagtailAdminTemplateMixin, FormView):  # type: ignore[misc]
     form_class = BriefForm
     _show_breadcrumbs = True
 
+    def get_breadcrumbs_items(self) -> list[dict[str, str]]:
+        return [*super().get_breadcrumbs_items(), {"url": "", "label": self.page_title}]
+
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         _allowed(request)
         return super().dispatch(request, *args, **kwargs)
@@ -65,6 +68,10 @@ class ProgressView(WagtailAdminTemplateMixin, TemplateView):  # type: ignore[mis
     header_icon = "media"
     template_name = "byline_cms/progress.html"
     _show_breadcrumbs = True
+
+    def get_breadcrumbs_items(self) -> list[dict[str, str]]:
+        index = {"url": reverse("byline_generate:index"), "label": BriefView.page_title}
+        return [*super().get_breadcrumbs_items(), index, {"url": "", "label": self.page_title}]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         found = _find(self.request, self.kwargs["generation_id"])

@@ -14,9 +14,11 @@ form.addEventListener("submit", async (event) => {
     const response = await fetch(form.action, { method: "POST", body: new FormData(form) });
     const report = await response.json();
     verdict.textContent = response.ok ? report.summary : `${report.message} ${report.help}`;
-    for (const line of report.lines || []) {
+    for (const finding of report.findings || []) {
       const item = document.createElement("li");
-      item.textContent = line;
+      const name = document.createElement("strong");
+      name.textContent = `${finding.technique}: ${finding.status}. `;
+      item.append(name, `${finding.text}. ${finding.limit || ""}`);
       findings.append(item);
     }
   } catch {
