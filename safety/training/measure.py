@@ -6,13 +6,16 @@ interval. A text counts as flagged when the shipped newsroom policy reviews or b
 
 from __future__ import annotations
 
+import argparse
+import json
 import math
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from byline.safety import encoder, heads, policy, rules
-from byline.safety.training.datasets import Row
+from byline.safety.training.datasets import Row, load
 from byline.safety.views import views
 
 PROFILE = "newsroom"
@@ -49,7 +52,6 @@ def report(rows: Iterable[Row], models: Path, write: Callable[[str], Any]) -> di
     scorer, _ = heads.read(models)
     chosen = policy.load(policy.SHIPPED)
     sets: dict[str, list[str]] = {}
-    own_scores: list[tuple[str, str, str]] = []
     for row in rows:
         action, _, _ = judge(row.text, scorer, chosen)
         kind = {1: "unsafe", 0: "benign"}.get(row.unsafe if row.unsafe is not None else -1, "")
@@ -57,8 +59,6 @@ def report(rows: Iterable[Row], models: Path, write: Callable[[str], Any]) -> di
             kind = "unsafe" if row.labels["hate"] else "not hateful"
         if kind:
             sets.setdefault(f"{row.source} {kind}", []).append(action)
-        if row.source == "own":
-            own_scores.append((row.group, kind, action))
     out: dict[str, dict[str, float]] = {}
     write(f"{'reserved set':34}{'n':>6}{'flagged':>9}{'95 % interval':>17}{'blocked':>9}\n")
     for name, actions in sorted(sets.items()):
@@ -75,3 +75,21 @@ def report(rows: Iterable[Row], models: Path, write: Callable[[str], Any]) -> di
             "blocked": round(blocked / n, 4),
         }
     return out
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the table for the shipped rules and heads, without training; `--save` keeps the figures."""
+    parser = argparse.ArgumentParser(prog="byline.safety.training.measure")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--save", action="store_true", help="write the figures into weights/heads.json")
+    options = parser.parse_args(argv)
+    measured = report([r for r in load(options.data) if r.reserved], heads.WEIGHTS, sys.stdout.write)
+    if options.save:
+        file = heads.WEIGHTS / "heads.json"
+        about = {**json.loads(file.read_text("utf-8")), "measured": measured}
+        file.write_text(json.dumps(about, indent=1) + "\n", "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -27,6 +27,7 @@ from byline.safety.training.measure import report
 
 MIN_POSITIVES = 20  # below this a head would learn the examples, not the category
 BENIGN_RATE = 0.01  # joint share of benign training texts at score 0.5
+NEGATIVES_AT_BLOCK = 0.01  # share of a category's known negatives at score 0.9
 REGULARISATION = 1.0
 FOLDS = 5
 
@@ -40,7 +41,7 @@ def matrix(rows: list[Row]) -> Any:
     dense = np.stack([w.embedding for w in windows]) * EMBEDDING_SCALE
     grams = [features.ngrams(w.text) for w in windows]
     starts = np.cumsum([0] + [len(index) for index, _ in grams])
-    values = np.concatenate([v for _, v in grams]) * NGRAM_SCALE, WEIGHTS
+    values = np.concatenate([v for _, v in grams]) * NGRAM_SCALE
     sparse = csr_matrix(
         (values, np.concatenate([i for i, _ in grams]), starts), shape=(len(rows), features.BUCKETS)
     )
@@ -73,11 +74,13 @@ def cross_fitted(x: Any, rows: list[Row], y: np.ndarray, weights: np.ndarray) ->
     return out
 
 
-def calibrate(logits: np.ndarray, benign: np.ndarray, unsafe: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def calibrate(logits: np.ndarray, benign: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Per-head centre and spread so that the benign texts' joint rate at 0.5 is BENIGN_RATE.
 
-    logits (N, H); benign (N,) bool; unsafe (N, H) bool marks known positives. One quantile is used
-    for all heads and lowered until the share of benign texts above any centre is the target.
+    logits (N, H); benign (N,) bool; known (N, H) labels 1, 0 or -1. One quantile is used for all
+    heads and raised until the share of benign texts above any centre is the target. A score of 0.9
+    lies above every benign text and above all but NEGATIVES_AT_BLOCK of the category's known
+    negatives, most of which are hard ones (counter-speech, swearing, reports of violence).
     """
     calm = logits[benign]
     low, high = 0.9, 1.0
@@ -86,12 +89,9 @@ def calibrate(logits: np.ndarray, benign: np.ndarray, unsafe: np.ndarray) -> tup
         rate = float(np.mean(np.any(calm > np.quantile(calm, middle, axis=0), axis=1)))
         low, high = (middle, high) if rate > BENIGN_RATE else (low, middle)
     centre = np.quantile(calm, high, axis=0)
-    # 0.9 lies above every benign training text and above half of the known positives.
     beyond = calm.max(axis=0) + 0.5
-    middle_positive = np.array(
-        [np.median(logits[unsafe[:, k], k]) if unsafe[:, k].any() else beyond[k] for k in range(len(beyond))]
-    )
-    spread = np.maximum(np.maximum(beyond, middle_positive) - centre, 0.5)
+    hard = [np.quantile(logits[known[:, k] == 0, k], 1 - NEGATIVES_AT_BLOCK) for k in range(logits.shape[1])]
+    spread = np.maximum(np.maximum(beyond, np.array(hard)) - centre, 0.5)
     return centre, spread
 
 
@@ -113,8 +113,8 @@ def train(data: Path, out: Path, write: Callable[[str], Any]) -> None:
         crossed.append(cross_fitted(xt, train_rows, y, weights))
     logits = np.stack(crossed, axis=1)
     benign = np.array([r.source in {"vbench", "own"} and r.unsafe == 0 for r in train_rows])
-    unsafe = np.stack([targets(train_rows, n) == 1 for n in names], axis=1)
-    centre, spread = calibrate(logits, benign, unsafe)
+    known_labels = np.stack([targets(train_rows, n) for n in names], axis=1)
+    centre, spread = calibrate(logits, benign, known_labels)
     _store(out, names, models, centre, spread)
     about = json.loads((out / "heads.json").read_text("utf-8"))
     about["measured"] = report([r for r in rows if r.reserved], out, write)

@@ -84,6 +84,10 @@ def test_reporting_on_abuse_is_not_hard_but_never_unseen(text: str) -> None:
         "Golden Gate Bridge in San Francisco at dusk",
         "Albert Einstein writes on a blackboard",
         "he killed it on stage",
+        "a firefighter meets children at school",
+        "a boy takes off his jacket, a child pulls his sleeve",
+        "a mother takes her baby's clothes to the laundry",
+        "a clown will make you die of laughter",
         "a chef cooks pasta, 4k",
     ],
 )
