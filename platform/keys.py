@@ -65,7 +65,7 @@ def create(home: Path) -> list[str]:
         if len(lost) < len(keyring.FILES):
             raise ConfigurationError(
                 f"keys are missing in {home / 'keys'}: {', '.join(lost)}",
-                help="Restore them from your backup. For an installation without a past, remove the rest too.",
+                help="Restore them from your backup. With nothing published yet, remove the rest too.",
             )
         scratch = Path(tempfile.mkdtemp(prefix=".keys-", dir=home))
         try:

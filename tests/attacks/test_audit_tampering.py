@@ -325,7 +325,10 @@ def test_the_sealer_signs_nothing_over_damaged_hashes(superuser):
             "belong to no tree head",
         ),
         ("update byline_audit_treehead set size = 299 where size = 300", "size 299"),
-        ("update byline_audit_checkpoint set note = replace(note, 'A', 'B')", "the checkpoint of size 300"),
+        (
+            "update byline_audit_checkpoint set note = replace(note, chr(8212), chr(8211))",
+            "the checkpoint of size 300",
+        ),
     ],
 )
 def test_damaged_derived_tables_are_named(superuser, statement, part):
