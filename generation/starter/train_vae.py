@@ -34,10 +34,10 @@ PLAN = {
     "frames": {"batch": 16, "lr": 2.5e-3, "settled": 1.0, "frames": 1},
     # What draws pictures moves slowly ("settled"), what mixes frames fast: at one high rate for all
     # the clips stage first forgets the pictures.
-    "clips": {"batch": 2, "lr": 8e-4, "settled": 0.3, "frames": 17},
+    "clips": {"batch": 1, "lr": 7e-4, "settled": 0.3, "frames": 17},
 }
 TEMPORAL = ("time_conv", "mid_block", "decoder.conv_in", "up_blocks.0", "up_blocks.1")
-POOL = 700  # clips drawn at a time; the pool is redrawn in part as training goes on
+POOL = 400  # clips drawn at a time; the pool is redrawn in part as training goes on
 NOISE = 0.08  # of the latents' spread: the decoder must bear what the transformer leaves over
 
 
@@ -144,7 +144,7 @@ def run_stage(vae: Any, stage: str, minutes: float, seed: int, note: Path) -> No
                 loss.item(),
                 spread,
             )
-        if step % 400 == 0:
+        if step % 100 == 0:
             vae.save_pretrained(note / "vae")
     vae.save_pretrained(note / "vae")
 
