@@ -93,7 +93,8 @@ def options(value: Mapping[str, Any]) -> dict[str, Any]:
         kind, low, high = _OPTIONS[name]
         if isinstance(given, bool) or not isinstance(given, int | float if kind is float else kind):
             raise InvalidInput(f"Option {name} is of type {kind.__name__}.")
-        if not low <= (len(given) if isinstance(given, str) else given) <= high:
+        size: Any = len(given) if isinstance(given, str) else given
+        if not low <= size <= high:
             raise InvalidInput(f"Option {name} is between {low} and {high}.")
     for name in ("width", "height"):
         if value.get(name, 0) % 2:

@@ -16,10 +16,13 @@ import django
 
 django.setup()
 
+import nudenet  # noqa: E402
+import onnxruntime  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.db.models import Q  # noqa: E402
 from django.db.models.functions import Now  # noqa: E402
 
+from byline.audit.base import heavy  # noqa: E402
 from byline.generation import brands, compose, encode, engines, runner, voices  # noqa: E402
 from byline.generation.models import GenerationRequest  # noqa: E402
 from byline.generation.states import CLAIM  # noqa: E402
@@ -29,7 +32,8 @@ from byline.safety import debias, moderation  # noqa: E402
 from byline.safety.screen import frames, speech  # noqa: E402
 
 PRELOADED = (brands, compose, encode, engines, voices, decode, fingerprints, readback, signing)
-PRELOADED += (audio, video, debias, moderation, frames, speech)
+PRELOADED += (audio, video, debias, moderation, frames, speech, nudenet, onnxruntime)
+PRELOADED += (heavy.load("facenet_pytorch"),)
 
 
 def work(queue: str) -> None:
