@@ -87,8 +87,8 @@ def paint(setting: str, size: tuple[int, int], seed: int, phase: float = 0.0) ->
         x = -float(rng.uniform(0, 0.1))
         while x < aspect:
             w, top_y = rng.uniform(0.17, 0.28), rng.uniform(0.12, 0.42)
-            tone = int(rng.integers(78, 128))
-            draw.rectangle(px(x, top_y, x + w, 0.8), fill=(tone, tone + 6, tone + 20))
+            grey = int(rng.integers(78, 128))
+            draw.rectangle(px(x, top_y, x + w, 0.8), fill=(grey, grey + 6, grey + 20))
             for wy in np.arange(top_y + 0.05, 0.72, 0.11):
                 for wx in (0.22, 0.62):
                     box = px(x + wx * w, wy, x + wx * w + 0.045, wy + 0.055)

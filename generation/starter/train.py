@@ -24,6 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2, help="threads of each process")
     parser.add_argument("--workers", type=int, default=1, help="dit: processes that share the run")
+    parser.add_argument("--rate", type=float, default=1.4e-3, help="dit: highest learning rate of this slice")
     given = parser.parse_args(argv)
     if given.stage == "dit" and given.workers > 1:
         with tempfile.TemporaryDirectory() as folder:
@@ -44,7 +45,7 @@ def _work(rank: int, given: argparse.Namespace, meeting: Path) -> None:
     else:
         from byline.generation.starter import train_dit
 
-        train_dit.train(given.out, given.minutes, given.seed, rank, given.workers, meeting)
+        train_dit.train(given.out, given.minutes, given.seed, rank, given.workers, meeting, given.rate)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ CONFIG: dict[str, Any] = {
     "qk_norm": "rms_norm_across_heads",
     "rope_max_seq_len": 256,
 }
-POOL, CAPTIONS, BATCH, RATE = 2000, 4, 16, 1.4e-3
+POOL, CAPTIONS, BATCH, RATE = 1600, 4, 16, 1.4e-3
 KEYS = 1 + (scenes.FRAMES - 1) // 4  # the autoencoder's latents are those of every fourth frame (train_vae)
 DROP_CAPTION = 0.1
 IMAGE_EVERY = 7  # one batch in seven is image-to-video
@@ -173,7 +173,13 @@ class Team:
 
 
 def train(
-    out: Path, minutes: float, seed: int = 0, rank: int = 0, size: int = 1, meeting: Path = Path()
+    out: Path,
+    minutes: float,
+    seed: int = 0,
+    rank: int = 0,
+    size: int = 1,
+    meeting: Path = Path(),
+    peak: float = RATE,
 ) -> None:
     """Train for `minutes` of wall time on top of DIR/vae, resuming DIR/state.pt where it exists."""
     torch, diffusers = heavy.load("torch"), heavy.load("diffusers")
@@ -208,7 +214,7 @@ def train(
     while not stop:
         elapsed = time.monotonic() - began
         done = elapsed / (minutes * 60)
-        rate = RATE * min(1, (step + 1) / 100) * (1 if done < 0.55 else max(0.02, (1 - done) / 0.45))
+        rate = peak * min(1, (step + 1) / 100) * (1 if done < 0.55 else max(0.02, (1 - done) / 0.45))
         x0, words, weight = clips.batch(BATCH // size)
         image = step % IMAGE_EVERY == IMAGE_EVERY - 1
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=BF16):

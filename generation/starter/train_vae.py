@@ -30,7 +30,7 @@ CONFIG: dict[str, Any] = {
     "num_res_blocks": 1,
     "temperal_downsample": [False, True, True],
 }
-PLAN = {
+PLAN: dict[str, dict[str, Any]] = {
     "frames": {"batch": 16, "lr": 2.5e-3, "settled": 1.0, "frames": 1},
     # What draws pictures moves slowly ("settled"), what mixes frames fast: at one high rate for all
     # the clips stage first forgets the pictures.
