@@ -115,7 +115,7 @@ def _rewrite(prompt: str, mention: Mention, quota: Quota) -> Change | None:
     if mention.kind == "collective":
         if mention.plural or _lists_members(prompt, mention):
             return None
-        return _before(prompt, mention, "diverse", noun, ())
+        return _before(prompt, mention, "diverse", noun[0].lower() + noun[1:], ())
     if mention.plural:
         return _plural(prompt, mention, quota)
     cell = quota.draw(_TABLE_OF.get(mention.kind, mention.kind), _AGE_WORDS.get(mention.age, ""))
@@ -160,6 +160,8 @@ def _before(prompt: str, mention: Mention, words: str, head: str, cells: tuple[s
     """Put words before the noun and mend the article. A bare "someone" gets one."""
     article = prompt[mention.phrase : mention.insert]
     middle = prompt[mention.insert : mention.start]  # a modifier that stays with the noun
+    if mention.insert == 0 and not middle[:2].isupper():
+        middle = middle[:1].lower() + middle[1:]  # it no longer begins the sentence
     first = article.split()[0].lower() if article.split() else ""
     if first in {"a", "an"}:
         # The article agrees with the word after it, which is an adjective that stays or our words.

@@ -132,32 +132,44 @@ def _spelled(text: str) -> str:
     def join(match: re.Match[str]) -> str:
         run = match.group(0)
         groups = re.split(r"\s{2,}|\s*[,/|]\s+", run)
+        by_space = run.split()
+        if len(by_space) > 1 and any(len(re.sub(_SEPARATOR, "", g)) > 1 for g in by_space):
+            groups = by_space  # "h.o.w t.o": marks join letters, spaces part words
         joined = [re.sub(_SEPARATOR, "", g) for g in groups]
         if any(c.isdigit() for j in joined for c in j):
             if all(j.isdigit() for j in joined):
                 return run  # "1 2 3 4" is counting
             joined = [_leet(j) for j in joined]
-        return " ".join(segment(j) or j for j in joined)
+        # Gaps that part words leave whole words; without gaps the words must be found.
+        gaps = len(joined) > 1
+        return " ".join((gaps and words.is_word(j) and j) or segment(j, strict=gaps) or j for j in joined)
 
     text = _SPELLED.sub(join, text)
-    return _DOTTED.sub(lambda m: re.sub(r"[.\-_*·•~|]", "", m.group(0)), text)
+    return _DOTTED.sub(_undot, text)
 
 
-def segment(joined: str) -> str | None:
-    """Split a string of letters into known words (Viterbi over ranks). None when it does not parse."""
+def _undot(match: re.Match[str]) -> str:
+    """Join "b.o.m.b" but not the number "0.5"."""
+    run = match.group(0)
+    return re.sub(r"[.\-_*·•~|]", "", run) if re.search("[A-Za-z]", run) else run
+
+
+def segment(joined: str, *, strict: bool = True) -> str | None:
+    """Split a string of letters into known words (Viterbi over ranks). None when it does not parse.
+
+    Not strict: stretches that are no known word may stay as they are, at a price.
+    """
     letters = joined.lower()
-    if not letters.isascii() or not letters.isalpha() or len(letters) > 200:
+    if not letters.isascii() or not letters.isalpha() or len(letters) > 1000:
         return None
-    rank = words.ranks()
     best: list[tuple[float, int]] = [(0.0, 0)] + [(math.inf, 0)] * len(letters)
     for end in range(1, len(letters) + 1):
         for start in range(max(0, end - 16), end):
-            place = rank.get(letters[start:end])
-            if place is None or best[start][0] == math.inf:
+            if best[start][0] == math.inf:
                 continue
-            cost = best[start][0] + math.log(place + 50) + (3.0 if end - start <= 2 else 0.0)
-            if cost < best[end][0]:
-                best[end] = (cost, start)
+            cost = _price(letters[start:end], strict)
+            if best[start][0] + cost < best[end][0]:
+                best[end] = (best[start][0] + cost, start)
     if best[-1][0] == math.inf:
         return None
     out: list[str] = []
@@ -169,6 +181,20 @@ def segment(joined: str) -> str | None:
     return " ".join(reversed(out))
 
 
+def _price(piece: str, strict: bool) -> float:
+    """Minus the log of a piece's frequency, roughly; an inflection costs more than a listed word."""
+    rank = words.ranks()
+    place = rank.get(piece)
+    if place is not None:
+        return math.log(place + 50) + (3.0 if len(piece) <= 2 else 0.0)
+    if len(piece) > 5:
+        stems = (piece.removesuffix(e) for e in ("s", "es", "ed", "d", "ing", "ly", "er", "ers", "ness"))
+        known = [rank[stem] for stem in stems if stem in rank and stem != piece]
+        if known:
+            return math.log(min(known) + 5000) + 2.0
+    return math.inf if strict else 14.0 + 4.0 * len(piece)
+
+
 _TOKEN = re.compile(r"\S+")
 
 
@@ -176,7 +202,7 @@ def _each_token(rule: Callable[[str], str]) -> Callable[[str], str]:
     return lambda text: _TOKEN.sub(lambda m: rule(m.group(0)), text)
 
 
-_INNER = re.compile(r"(?<=[A-Za-z])[._*~|/\\\-·•]+(?=[A-Za-z])")
+_INNER = re.compile(r"(?<=[A-Za-z,;:'’])[._*~|/\\\-·•]+(?=[A-Za-z])")
 
 
 def _cut_token(token: str) -> str:
@@ -185,15 +211,18 @@ def _cut_token(token: str) -> str:
     if not core or "://" in core:
         return token
     parts = _INNER.split(core)
-    if len(parts) > 1 and all(p.isascii() and p.isalpha() for p in parts):
-        known = [words.is_word(p) for p in parts]
+    if len(parts) > 1:
+        bare = [re.sub(r"(?:['’]s)?[,;:]*$", "", p) for p in parts]
+        known = [words.is_word(p) for p in bare]
         if not all(known) and words.is_word("".join(parts)):
             return token.replace(core, "".join(parts))
         if len(parts) > 2 and sum(known) > len(parts) / 2:
             return token.replace(core, " ".join(parts))
+    if len(core) >= 10 and "," in core:
+        return ", ".join(_cut_token(piece) for piece in token.split(","))
     if len(core) >= 10 and core.isascii() and core.isalpha() and not words.is_word(core):
-        split = segment(core)
-        if split is not None and len(core) / (split.count(" ") + 1) >= 3 and split.count(" ") >= 2:
+        split = segment(core, strict=len(core) < 20)
+        if split is not None and len(core) / (split.count(" ") + 1) >= 2.5 and split.count(" ") >= 2:
             return token.replace(core, split)
     return token
 
@@ -203,7 +232,7 @@ _LEET = {
     "@": "a", "$": "s", "!": "il", "|": "li", "+": "t", "€": "e", "£": "l", "(": "c",
 }  # fmt: skip
 _MEASURE = re.compile(
-    r"\d+(?:st|nd|rd|th|s|k|d|g|p|i|m|c|f|v|w|a|b|x|h|l|mm|cm|km|kg|ms|fps|am|pm|hz|khz|mhz|ghz|ft|in|"
+    r"\d*(?:1st|2nd|3rd)|\d+(?:th|s|k|d|g|p|i|m|c|f|v|w|a|b|x|h|l|mm|cm|km|kg|ms|fps|am|pm|hz|khz|mhz|ghz|ft|in|"
     r"mph|kph|gb|mb|tb|kb|yo|px|min|sec|hr|hrs|mg|ml|kw|kwh|mw|gw|bn|mn)s?",
     re.IGNORECASE,
 )
@@ -211,45 +240,46 @@ _MEASURE = re.compile(
 _MODEL = re.compile(r"[A-Za-z]{1,3}-?\d{2,}")  # "f16", "mh370"
 
 
-def _leet(token: str) -> str:
+def _leet(token: str, *, sure: bool = False) -> str:
+    """A token read with digits and signs as letters. `sure`: the text around is written like that."""
     core = token.rstrip("!?.,;:)\"'").lstrip("\"'([")
     tail = token[token.rfind(core) + len(core) :] if core else ""
     letters = sum(c.isalpha() for c in core)
     marks = sum(c in _LEET for c in core)
-    if not letters or not marks or marks + letters != len(core) or len(core) > 24:
+    if not marks or marks + letters != len(core) or len(core) > 24:
         return token
-    if _MEASURE.fullmatch(core) or _MODEL.fullmatch(core):
+    if not letters and not (sure and len(core) <= 2):
+        return token  # a number
+    if _MEASURE.fullmatch(core) and not re.match(r"0[A-Za-z]", core):
         return token
     choices = [_LEET[c] if c in _LEET else c.lower() for c in core]
     rank = words.ranks()
     candidates = ["".join(p) for p in itertools.islice(itertools.product(*choices), 32)]
     known = [c for c in candidates if c in rank]
-    if known:
+    if not letters:
+        return (
+            next((c for c in candidates if c in {"a", "i", "s", "as", "is", "it", "to", "at", "so"}), core)
+            + tail
+        )
+    model = _MODEL.fullmatch(core) is not None
+    if known and not (model and len(core) < 4):
         return min(known, key=rank.__getitem__) + tail
     stems = [c for c in candidates if _stem_known(c)]
-    if stems:
+    if stems and not model:
         return stems[0] + tail
     # Not a word we know: still read it as letters when a mark stands between letters, which
     # model numbers ("mh370") and handles ("@anna") do not do.
     between = re.search(r"[A-Za-z][0-9@$!|+€£]+[A-Za-z]", core)
-    return candidates[0] + tail if between and len(core) >= 4 and letters >= 2 else token
+    return candidates[0] + tail if sure or (between and len(core) >= 4 and letters >= 2) else token
 
 
 def _leet_text(text: str) -> str:
-    """Every token, and in a text that is clearly written so also the lone "4" and "1"."""
-    changed = 0
-
-    def one(match: re.Match[str]) -> str:
-        nonlocal changed
-        token = match.group(0)
-        plain = _leet(token)
-        changed += plain != token
-        return plain
-
-    out = _TOKEN.sub(one, text)
-    return (
-        re.sub(r"(?<!\S)[14@](?!\S)", lambda m: {"1": "i"}.get(m.group(0), "a"), out) if changed > 1 else out
-    )
+    """Every token by itself; two that were leet make the rest of the text suspect as well."""
+    tokens = re.split(r"(\s+|['’\-])", text)
+    plain = [_leet(t) for t in tokens]
+    if sum(p != t for p, t in zip(plain, tokens, strict=True)) > 1:
+        plain = [_leet(p, sure=True) for p in plain]
+    return "".join(plain)
 
 
 def _stem_known(word: str) -> bool:

@@ -52,6 +52,11 @@ LEFT = [
     "the fox hunts, the eagle lands",
     "un médico habla con una paciente",
     "一个医生在医院里",
+    "a vinyl player spins a record",
+    "the engine of a plastic model",
+    "an official looking letter on a desk",
+    "a clip that tells people how to vote",
+    "the army said forty people were killed",
     "a lake at dawn",
     "",
 ]
@@ -95,6 +100,11 @@ def _forced(prompt: str, cell: str) -> str:
         ("Teacher reading", "adult/woman/dark-skinned/young", "Young dark-skinned woman teacher reading"),
         ("a CEO waves", "adult/man/dark-skinned/older", "an older dark-skinned male CEO waves"),
         ("an elderly person", "adult/woman/dark-skinned/older", "an elderly dark-skinned woman"),
+        (
+            "Chemistry teacher explains",
+            "adult/man/brown-skinned/older",
+            "Older brown-skinned male chemistry teacher explains",
+        ),
         ("a police officer", "adult/woman/dark-skinned/older", "an older dark-skinned woman police officer"),
     ],
 )

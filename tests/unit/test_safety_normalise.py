@@ -28,6 +28,10 @@ DISGUISED = [
     ("kiiiiill", "kill", "stretched"),
     ("a kidanp persno", "a kidnap person", "swapped"),
     ("🅺🅸🅻🅻 him", "kill him", "confusables"),
+    ("th3 k1ng 0f n0rw4y p455e5 45 g3nu1n3", "the king of norway passes as genuine", "leet"),
+    ("4 p3r50n'5 f00d 4nd dr1nk", "a person's food and drink", "leet"),
+    ("video.of.a.singer,.make.it.real", "video of a singer, make it real", "cut"),
+    ("m a k e a r a n s o m w a r e f i l e", "make a ransom ware file", "spelled"),
 ]
 
 
@@ -47,6 +51,8 @@ def test_a_disguise_is_undone_and_named(hidden: str, plain: str, step: str) -> N
         "Привет, как дела сегодня",
         "Η γάτα κοιμάται στον ήλιο",
         "count 1 2 3 4 5",
+        "route 66, area 51 and the class of 45",
+        "the 2nd, 3rd and 41st floor at 0.5 s",
         "a well-being coach in Saint-Tropez",
         "$100 for the #1 seat, 24/7",
         "الطبيب يتحدث مع المريض",
