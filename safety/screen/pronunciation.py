@@ -83,6 +83,15 @@ def readings(word: str, lookup: Lookup) -> list[str] | None:
     return [guess] if guess else None
 
 
+def is_known(word: str, lookup: Lookup) -> bool:
+    """Whether its readings come from the dictionary or from rules that hold, and are not a guess."""
+    plain = _plain(word)
+    if lookup(plain) or lookup(plain.removesuffix("'s")):
+        return True
+    spelled_out = word.isupper() or not re.fullmatch(r"[a-z']+", plain)
+    return spelled_out and bool(readings(word, lookup))
+
+
 def _plain(word: str) -> str:
     """Lower case without accents: the dictionary has "zurich", not "zürich"."""
     parts = unicodedata.normalize("NFKD", word.lower())
