@@ -36,10 +36,7 @@ class FakeFaces:
     def detect(self, pictures: list[np.ndarray]) -> tuple[list[Any], list[Any]]:
         box = np.array([[10.0, 10.0, 10 + self.side, 12 + self.side]])
         boxes = [box if n < self.in_frames else None for n in range(len(pictures))]
-        chances = [
-            np.array([self.chance]) if n < self.in_frames else np.array([None]) for n in range(len(pictures))
-        ]
-        return boxes, chances
+        return boxes, [np.array([None if box is None else self.chance]) for box in boxes]
 
 
 @pytest.fixture
