@@ -9,6 +9,7 @@ Runs without torch. Leaves out pictures and audio: byline.safety.screen.
 
 from __future__ import annotations
 
+import bisect
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -106,16 +107,29 @@ def _rules(read: Mapping[str, tuple[View, ...]]) -> list[Finding]:
     found = []
     for name, readings in read.items():
         for view in readings:
-            for hit in rules.evaluate(view.text, skip=tuple(_left_out(name))):
+            for hit in rules.evaluate(view.text, skip=tuple(_left_out(name)), spoken=name in SPOKEN):
                 found.append(
                     Finding(hit.category, hit.score, hit.rule, name, view.name, view.steps, hit.hard)
                 )
-    # One sentence cut over several fields: only the hard conjunctions look across.
-    parts = [readings[-1].text for name, readings in read.items() if readings and name != NEGATIVE]
-    if len(parts) > 1:
-        for hit in rules.evaluate(" . ".join(parts), skip=("pii",)):
-            if hit.hard:
-                found.append(Finding(hit.category, hit.score, hit.rule, "all", "combined", (), True))
+    found += _across(read)
+    return found
+
+
+def _across(read: Mapping[str, tuple[View, ...]]) -> list[Finding]:
+    """Hard conjunctions whose halves stand in different texts: one sentence cut over two fields.
+
+    What lies within one text was judged there, with the excuses of that text.
+    """
+    joined, ends = "", []
+    for name, readings in read.items():
+        if readings and name != NEGATIVE:
+            joined += readings[-1].text + " . "
+            ends.append(len(joined))
+    found = []
+    for hit in rules.evaluate(joined, skip=("pii",)) if len(ends) > 1 else ():
+        fields = {bisect.bisect_right(ends, start) for start, _ in hit.spans}
+        if hit.hard and len(fields) > 1:
+            found.append(Finding(hit.category, hit.score, hit.rule, "all", "combined", (), True))
     return found
 
 
