@@ -77,7 +77,7 @@ class Workers:
     def close(self) -> None:
         assert self.parent.stdin
         self.parent.stdin.close()
-        self.parent.wait(timeout=10)
+        self.parent.wait(timeout=60)
 
 
 def wait_until_at_rest(timeout_s: float) -> None:

@@ -20,6 +20,7 @@ from byline.provenance.verifier import verify
 sys.path.append(str(Path(__file__).parents[1]))
 import pipeline_kit as kit
 
+WEIGHTS = Path(runner.__file__).parent / "starter" / "weights"
 SCRIPT = "The red kite returned to the valley this spring after forty years."
 ORDER = [
     ("normalise", "light"),
@@ -192,3 +193,25 @@ def test_a_log_that_is_never_sealed_fails_the_job_and_publishes_nothing(
     assert (row.state, row.stage, row.error_code) == ("failed", "prove", "proof_timeout")
     assert not Record.objects.exists()
     assert not store.work_directory(row.pk).exists()
+
+
+@pytest.mark.slow  # the shipped model denoises for half a minute and more on two cores
+@pytest.mark.timeout(400)
+@pytest.mark.skipif(not (WEIGHTS / "model_index.json").is_file(), reason="the starter's weights are not here")
+def test_the_shipped_engine_makes_a_clip_that_verifies(
+    settings: Any, transactional_db: None, sealer: kit.Sealer
+) -> None:
+    """The engine that comes with the product, at full size, with voice-over, through every gate."""
+    settings.BYLINE = {**settings.BYLINE, "SEAL_INTERVAL_S": 0.1}
+    sealer.keep_alive()
+    options = {"shots": 1}
+    row = ask("A red ball rolls to the right on snow.", voice_over=SCRIPT, seconds=6, options=options)
+    assert row.error == {}
+    made = row.runs.get(stage="engine").produces
+    assert made["drawn"]
+    assert made["weights_sha256"]
+    assert entries(row)["generation.asset"]["weights"] == made["weights_sha256"]
+    report = verify(
+        store.read_path(row.file_sha256), trust=TrustBundle.from_installation(), records=None, offline=True
+    )
+    assert report.exit_code == 0, report.summary
