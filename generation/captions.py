@@ -51,7 +51,7 @@ def from_words(words: Sequence[tuple[str, float, float]]) -> list[Cue]:
         start, end = group[0].start, group[-1].end
         free_until = groups[number + 1][0].start if number + 1 < len(groups) else float("inf")
         end = min(max(end, start + SHORTEST_S), max(free_until, end))
-        cues.append(Cue(start, end, "\n".join(_lines([word.text for word in group]))))
+        cues.append(Cue(start, end, "\n".join(_lines([word.text for word in group]) or [])))
     return cues
 
 

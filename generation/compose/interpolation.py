@@ -77,7 +77,7 @@ class Shot:
         scale = width / flow.shape[1]
         target = cv2.resize(flow * scale, (width, height), interpolation=cv2.INTER_LINEAR)
         target += self._grid
-        return cv2.remap(picture, target, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return _follow(picture, target)
 
 
 def enlarge(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -125,10 +125,11 @@ def flows(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray
     height = round(first.shape[0] * _FLOW_WIDTH / first.shape[1])
     small = [cv2.resize(key, (_FLOW_WIDTH, height), interpolation=cv2.INTER_AREA) for key in (first, second)]
     grey = _contrasted(small[0], small[1])
-    finder = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     finder.setFinestScale(0)
-    forward = finder.calc(grey[0], grey[1], None)
-    backward = finder.calc(grey[1], grey[0], None)
+    still = np.zeros((*grey[0].shape, 2), np.float32)
+    forward = finder.calc(grey[0], grey[1], still.copy())
+    backward = finder.calc(grey[1], grey[0], still.copy())
     return _trusted(small[0], small[1], forward), _trusted(small[1], small[0], backward)
 
 
@@ -151,11 +152,18 @@ def _smooth_grey(difference: np.ndarray) -> np.ndarray:
     return cv2.blur(cv2.cvtColor(difference, cv2.COLOR_RGB2GRAY), (7, 7)).astype(np.float32)
 
 
+def _follow(picture: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Each pixel taken from where `where` points, (h, w, 2) float32 x and y."""
+    x, y = cv2.split(where)
+    moved: np.ndarray = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return moved
+
+
 def _trusted(here: np.ndarray, there: np.ndarray, flow: np.ndarray) -> np.ndarray:
     """The flow, faded where following it does not bring `there` closer to `here` than staying put."""
     height, width = here.shape[:2]
     grid = np.dstack(np.meshgrid(np.arange(width), np.arange(height))).astype(np.float32)
-    followed = cv2.remap(there, grid + flow, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    followed = _follow(there, grid + flow)
     stay = cv2.blur(cv2.absdiff(here, there).max(axis=2), (5, 5)).astype(np.float32)
     follow = cv2.blur(cv2.absdiff(here, followed).max(axis=2), (5, 5)).astype(np.float32)
     gain = np.clip((stay - follow) / (stay + _FLAT), 0, 1)

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from byline.audit.base import heavy
-from byline.safety.checks import Check
+from byline.safety.checks import Action, Check
 
 REVIEW_AT, BLOCK_AT = 0.5, 0.8  # NudeNet's score of an exposed part
 FACE_PROBABILITY = 0.97
@@ -126,7 +126,7 @@ def _nudity(sampled: list[np.ndarray]) -> Check:
         frames += score >= REVIEW_AT
         if score > worst:
             worst, part = score, name
-    action = "block" if worst >= BLOCK_AT else "review" if worst >= REVIEW_AT else "allow"
+    action: Action = "block" if worst >= BLOCK_AT else "review" if worst >= REVIEW_AT else "allow"
     seen = action != "allow"
     return Check(
         "output.nudity",

@@ -6,6 +6,8 @@ the voice fell silent, or that there is speech beside the script. It aligns the 
 judged here (other languages, many unknown words), which is "not checked". One exchanged word can pass.
 """
 
+from typing import Any
+
 import numpy as np
 
 from byline.safety.checks import Check
@@ -25,7 +27,7 @@ def screen(samples: np.ndarray, rate: int, script: str, *, language: str = "en-u
     level = float(np.sqrt((samples.astype(np.float64) ** 2).mean()))
     letters = sum(map(str.isalnum, script))
     seconds = len(samples) / rate
-    evidence = {"seconds": round(seconds, 2), "level": round(level, 4)}
+    evidence: dict[str, Any] = {"seconds": round(seconds, 2), "level": round(level, 4)}
     if level < _SILENT:
         return _odd("the voice-over is silent", evidence)
     if language.lower().partition("-")[0] != "en":
@@ -63,5 +65,5 @@ def _fits(found: alignment.Alignment, samples: np.ndarray, rate: int, script: st
     )
 
 
-def _odd(detail: str, evidence: dict[str, object]) -> Check:
+def _odd(detail: str, evidence: dict[str, Any]) -> Check:
     return Check(NAME, "available", "review", detail, "deception", evidence=evidence)
