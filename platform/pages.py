@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_safe
 
 from byline.generation import store
-from byline.provenance.records import Record
+from byline.provenance.models import Record
 
 
 def _published(public_id: UUID) -> Record:

@@ -57,8 +57,6 @@ INSTALLED_APPS = [
         if _CMS
         else []
     ),
-    "rest_framework",
-    "drf_spectacular",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -1,33 +1,61 @@
 """Verify a hostile upload in a child process with hard bounds on time, memory and output.
 
 The child is `byline verify --json` on an inherited descriptor: the same code that an outsider
-runs, so the page can never say something else than the command line. It dies at the limit and
-takes nothing with it; the web process never parses the media.
+runs, so the page can never say something else than the command line. It dies at the limit, with
+its own children, and takes nothing with it; the web process never parses the media. Only a few
+run at a time in each web process: the rest are asked to come back.
 """
 
+import contextlib
 import json
+import logging
 import os
 import resource
+import signal
 import subprocess
 import sys
-from pathlib import Path
+import threading
 from typing import Any
 
 from byline.audit.base import conf
 from byline.audit.base.errors import BylineError
 
+logger = logging.getLogger(__name__)
+
 _MEMORY = 6 * 1024**3  # address space; frames of a bounded clip plus the libraries that read them
 _VERDICTS = {0, 10, 11, 12, 13, 14, 15}
+_PLACES = threading.BoundedSemaphore(2)
+_PATIENCE_S = 5.0
 
 
-class VerificationBusy(BylineError):
+class VerificationStopped(BylineError):
     code = "verification_limit"
     status = 422
     help = "Send a shorter or smaller file, or run `byline verify` on your own machine."
 
 
+class VerificationBusy(BylineError):
+    code = "verification_busy"
+    status = 503
+    help = "Try again in a minute, or run `byline verify` on your own machine."
+
+
 def verify_descriptor(descriptor: int) -> dict[str, Any]:
-    """The report of `byline verify` for an open file. Raises VerificationBusy when a limit is hit."""
+    """The report of `byline verify` for an open file.
+
+    Raises VerificationStopped when a limit is hit, VerificationBusy when no place is free.
+    """
+    if not _PLACES.acquire(timeout=_PATIENCE_S):
+        raise VerificationBusy("too many files are being verified right now")
+    try:
+        report = _in_child(descriptor)
+    finally:
+        _PLACES.release()
+    report.pop("file", None)  # the descriptor's name says nothing to anybody
+    return report
+
+
+def _in_child(descriptor: int) -> dict[str, Any]:
     seconds = float(conf.get("VERIFY_MAX_SECONDS"))
 
     def bounds() -> None:
@@ -36,27 +64,30 @@ def verify_descriptor(descriptor: int) -> dict[str, Any]:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
+    child = subprocess.Popen(
+        [sys.executable, "-m", "byline.platform.cli", "verify", "--json", f"/dev/fd/{descriptor}"],
+        pass_fds=[descriptor],
+        preexec_fn=bounds,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env={**os.environ, "BYLINE_PROCESS": "web", "OMP_NUM_THREADS": "1"},
+        start_new_session=True,  # a group of its own, so that its decoder can be ended with it
+    )
     try:
-        child = subprocess.run(
-            [sys.executable, "-m", "byline.platform.cli", "verify", "--json", f"/dev/fd/{descriptor}"],
-            pass_fds=[descriptor],
-            preexec_fn=bounds,
-            capture_output=True,
-            timeout=seconds,
-            cwd="/",
-            env={**os.environ, "BYLINE_PROCESS": "web", "OMP_NUM_THREADS": "1"},
-            check=False,
-        )
+        output, _ = child.communicate(timeout=seconds)
     except subprocess.TimeoutExpired as error:
-        raise VerificationBusy(f"verification took longer than {seconds:.0f} s and was stopped") from error
+        raise VerificationStopped(f"verification took longer than {seconds:.0f} s and was stopped") from error
+    finally:
+        _end(child)
     if child.returncode not in _VERDICTS:
-        raise VerificationBusy("verification was stopped by a resource limit or an internal error")
-    report = json.loads(child.stdout)
-    report.pop("file", None)  # the descriptor's name says nothing to anybody
-    return dict(report)
+        logger.warning("a verification child ended with %s", child.returncode)
+        raise VerificationStopped("verification was stopped by a resource limit or an internal error")
+    return dict(json.loads(output))
 
 
-def verify_file(path: Path) -> dict[str, Any]:
-    """The same for a file of our own store, read through a descriptor."""
-    with path.open("rb") as handle:
-        return verify_descriptor(handle.fileno())
+def _end(child: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it and its children have gone already
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()

@@ -25,7 +25,7 @@ FILES = {
     "log_vkey": "log.vkey.txt",  # C2SP signed-note verifier key
     "watermark": "watermark.key",  # 32 raw bytes
     "id": "id.key",  # 32 raw bytes: authenticates mark ids
-    "data": "data.key",  # 32 raw bytes: encrypts data at rest
+    "data": "data.key",  # 32 raw bytes, for encryption at rest: made now, used by nothing yet
 }
 PUBLIC = {"c2pa_ca_cert", "c2pa_chain", "tsa_ca_cert", "tsa_cert", "log_vkey"}
 SIGNING = {"c2pa_ca", "c2pa_leaf", "tsa", "log"}

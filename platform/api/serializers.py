@@ -1,7 +1,8 @@
-"""What the API takes and gives. Length and range limits here are the ones `submit` enforces again."""
+"""What the API takes and gives. `submit` checks everything again and has the last word."""
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from byline.generation.models import GenerationRequest
@@ -31,7 +32,7 @@ class GenerationCreateSerializer(serializers.Serializer[Any]):
         child=serializers.DictField(),
         required=False,
         default=list,
-        help_text='Voice or face references with their consent, e.g. {"kind": "voice", "consent": "<uuid>"}.',
+        help_text='Voices or faces: {"kind": "voice", "subject": "...", "sha256": "..."}; each needs a consent.',
     )
 
 
@@ -66,6 +67,7 @@ class GenerationSerializer(serializers.ModelSerializer[GenerationRequest]):
         ]
         read_only_fields = fields
 
+    @extend_schema_field(StageSerializer(many=True))
     def get_stages(self, request: GenerationRequest) -> list[dict[str, Any]]:
         return [
             {

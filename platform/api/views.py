@@ -6,11 +6,14 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_exempt
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.generics import ListCreateAPIView, RetrieveAPIView
+from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -21,6 +24,7 @@ from byline.audit.base import conf
 from byline.audit.base.errors import InvalidInput
 from byline.generation import submit
 from byline.generation.models import GenerationRequest
+from byline.platform.api import errors
 from byline.platform.api.serializers import ErrorSerializer, GenerationCreateSerializer, GenerationSerializer
 from byline.platform.api.uploads import MemoryFile, MemoryFileHandler
 from byline.platform.verification import verify_descriptor
@@ -43,7 +47,18 @@ def visible_to(user: Any) -> QuerySet[GenerationRequest]:
     return every.filter(requester=user.get_username())
 
 
-class GenerationList(ListCreateAPIView[GenerationRequest]):
+class OurManners:
+    """What our endpoints keep in a host project whose own REST settings differ."""
+
+    schema = AutoSchema()
+    renderer_classes = [JSONRenderer]
+    pagination_class = LimitOffsetPagination
+
+    def get_exception_handler(self) -> Any:
+        return errors.handle
+
+
+class GenerationList(OurManners, ListCreateAPIView[GenerationRequest]):
     permission_classes = [IsAuthenticated, MayGenerate]
     serializer_class = GenerationSerializer
 
@@ -65,7 +80,7 @@ class GenerationList(ListCreateAPIView[GenerationRequest]):
         return Response(GenerationSerializer(created).data, status=status.HTTP_202_ACCEPTED)
 
 
-class GenerationDetail(RetrieveAPIView[GenerationRequest]):
+class GenerationDetail(OurManners, RetrieveAPIView[GenerationRequest]):
     permission_classes = [IsAuthenticated, MayGenerate]
     serializer_class = GenerationSerializer
     lookup_url_kwarg = "generation_id"
@@ -74,7 +89,7 @@ class GenerationDetail(RetrieveAPIView[GenerationRequest]):
         return visible_to(self.request.user)
 
 
-class GenerationCancel(APIView):
+class GenerationCancel(OurManners, APIView):
     permission_classes = [IsAuthenticated, MayGenerate]
 
     @extend_schema(
@@ -94,7 +109,12 @@ class GenerationCancel(APIView):
 
 
 class VerifyThrottle(AnonRateThrottle):
+    """`DEFAULT_THROTTLE_RATES["verify"]` of the site's settings, or this."""
+
     scope = "verify"
+
+    def get_rate(self) -> str:
+        return str(self.THROTTLE_RATES.get(self.scope) or "60/hour")
 
 
 class NoFile(InvalidInput):
@@ -109,7 +129,7 @@ class FileTooLarge(InvalidInput):
 
 
 @method_decorator(csrf_exempt, name="dispatch")
-class Verify(APIView):
+class Verify(OurManners, APIView):
     """Public. Nothing is stored: the upload lives in memory and dies with the request."""
 
     authentication_classes: list[Any] = []
@@ -137,8 +157,10 @@ class Verify(APIView):
         handler = MemoryFileHandler(request._request)
         request._request.upload_handlers = [handler]
         upload = request.FILES.get("file")
-        if handler.too_large:
+        if handler.refused == "size":
             raise FileTooLarge(f"the file is larger than {conf.get('VERIFY_MAX_BYTES')} bytes")
+        if handler.refused == "count":
+            raise NoFile("more than one file arrived; send one at a time")
         if not isinstance(upload, MemoryFile):
             raise NoFile("no file arrived")
         return Response(verify_descriptor(upload.file.fileno()))

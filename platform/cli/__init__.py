@@ -1,6 +1,6 @@
 """The `byline` command. Each subcommand is one file; heavy or Django imports happen inside it.
 
-Exit codes: 0 done or verified · 10-15 verdicts of `verify` · 20 refused or held by policy ·
+Exit codes: 0 done or verified · 10-15 verdicts of `verify` · 20 blocked by policy · 21 held for a reviewer ·
 64 usage · 70 internal error. Errors go to stderr as one line and one line of help.
 """
 

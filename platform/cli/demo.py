@@ -27,6 +27,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from byline.audit.base import conf
+    from byline.platform import supervisor
     from byline.platform.cli import setup
 
     out: Path = args.out.resolve()
@@ -55,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
             "one bit flipped": (_flipped(clip, work / "flipped.mp4"), 10),
             "re-signed by a stranger": (_resigned(clip, work), 11),
         }
+        supervisor.wait_until_stopped(conf.home())
         _say("4/4 verifying as a stranger: empty home, no database, only files, bundle and records")
         rows = [_verify(name, file, code, out / "trust.json", work) for name, (file, code) in copies.items()]
     done = time.monotonic()

@@ -155,6 +155,10 @@ def _finish(request: Any, out: Path) -> int:
             os.fsync(target.fileno())
         partial.replace(out)
         sys.stdout.write(f"{out}: {request.state}, sha256 {request.file_sha256}\n")
+        for run in request.runs.filter(current=True):
+            for check in run.checks:
+                if check["status"] == "unavailable":
+                    sys.stdout.write(f"  not checked: {check['name']} ({check['detail']})\n")
         return 0
     lines = [f"{request.state}: {request.error_message or 'no clip was made'} [{request.error_code}]"]
     if request.error_category:

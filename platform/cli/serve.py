@@ -1,7 +1,6 @@
 """Start everything: database, sealer, workers and web. Stops it all on Ctrl-C, and after kill -9, too."""
 
 import argparse
-import os
 import sys
 
 HELP = "start database, sealer, workers and web"
@@ -19,8 +18,9 @@ def run(args: argparse.Namespace) -> int:
 
     setup.ensure()
     sys.stdout.write(f"Byline on http://{args.host}:{args.port}/ (CMS at /cms/). Ctrl-C stops everything.\n")
-    if not os.environ.get("DJANGO_SUPERUSER_PASSWORD"):
-        sys.stdout.write("First time? In another shell: python manage.py createsuperuser\n")
+    sys.stdout.write(
+        "No account yet? In another shell, with the same BYLINE_HOME: byline setup --admin NAME\n"
+    )
     sys.stdout.flush()
     supervisor.serve(conf.home(), host=args.host, port=args.port)
     return 0

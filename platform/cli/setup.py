@@ -7,13 +7,20 @@ HELP = "make keys and database; safe to run again"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    pass
+    parser.add_argument("--admin", metavar="NAME", help="also make an administrator; asks for the password")
 
 
 def run(args: argparse.Namespace) -> int:
     ensure()
     from byline.audit.base import conf
 
+    if args.admin:
+        from django.core.management import call_command
+
+        from byline.platform.cli.session import database
+
+        with database():
+            call_command("createsuperuser", username=args.admin, email="")
     sys.stdout.write(f"ready: {conf.home()}\n")
     return 0
 

@@ -22,7 +22,7 @@ SETTINGS = """
 from byline.platform import plugin
 from byline.platform.database.location import parse_url
 
-INSTALLED_APPS = [*plugin.APPS, "audit", "safety", *INSTALLED_APPS, "rest_framework", "drf_spectacular"]
+INSTALLED_APPS = [*plugin.APPS, "audit", "safety", *INSTALLED_APPS]
 DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", **parse_url(os.environ["DATABASE_URL"])}}
 """
 URLS = """from byline.platform import plugin

@@ -116,6 +116,12 @@ def test_verify_refuses_a_file_over_the_limit(client: Client, settings):
     assert_error(client.post(VERIFY, {"file": upload}), 413, "file_too_large")
 
 
+def test_the_limit_holds_for_the_whole_request_and_one_file(client: Client, settings):
+    settings.BYLINE = {**settings.BYLINE, "VERIFY_MAX_BYTES": 1000}
+    uploads = [SimpleUploadedFile(f"{n}.mp4", os.urandom(90)) for n in range(20)]
+    assert_error(client.post(VERIFY, {"file": uploads}), 400, "no_file")
+
+
 def test_verify_keeps_the_upload_in_memory_only(client: Client, settings, tmp_path: Path, monkeypatch):
     seen: dict[str, str] = {}
 
