@@ -105,10 +105,10 @@ def _residual(cells: Cells) -> Cells:
     """Log power minus its neighbourhood, normalised and weighted by activity: about the mark's sign."""
     floor = np.percentile(cells, 60) * 1e-4 + 1e-12
     level = 10 * np.log10(cells + floor)
-    level = level - ndimage.uniform_filter1d(level, 5, axis=0, mode="nearest")
-    level = level - ndimage.uniform_filter1d(level, 7, axis=1, mode="nearest")
+    level = level - ndimage.uniform_filter1d(level, 9, axis=0, mode="nearest")
+    level = level - ndimage.uniform_filter1d(level, 5, axis=1, mode="nearest")
     spread = np.sqrt(np.maximum(ndimage.uniform_filter(level * level, (9, 9)), 0)) + 1.5
-    return np.clip(level / spread, -2.5, 2.5) * (cells / (cells + 30 * floor))
+    return np.clip(level / spread, -2.5, 2.5) * (cells / (cells + 10 * floor))
 
 
 def _resample(samples: Samples, rate: int, target: int) -> Samples:

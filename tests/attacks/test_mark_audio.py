@@ -74,6 +74,7 @@ ATTACKS: dict[str, Callable[[Sound], Sound]] = {
     "middle 5 s": lambda s: (s[0][s[1] // 2 : s[1] // 2 + 5 * s[1]], s[1]),
     "5 % faster": lambda s: faster(s, 1.05),
     "5 % slower": lambda s: faster(s, 0.95),
+    "echo": lambda s: ((s[0] + 0.35 * np.roll(s[0], int(0.12 * s[1]))).astype(np.float32), s[1]),
     "half as loud": lambda s: (s[0] * np.float32(0.5), s[1]),
 }
 
