@@ -51,6 +51,16 @@ def reading(text: str) -> str:
     return "english"
 
 
+def legible(text: str) -> bool:
+    """Whether at least half of the letters stand in words the encoder's tokenizer knows.
+
+    Below that its scores are noise, and calling an unread text "harassment" would be a false reason.
+    """
+    tokens = re.findall(r"[^\W\d_]+", text.lower())
+    letters = sum(map(len, tokens))
+    return letters == 0 or sum(len(t) for t in tokens if _known(t)) >= 0.5 * letters
+
+
 def _latin(sentence: str) -> str:
     tokens = re.findall(r"[^\W\d_]+", sentence.lower())
     if not tokens:

@@ -139,6 +139,8 @@ def _heads(read: Mapping[str, tuple[View, ...]]) -> list[Finding]:
     for name, readings in read.items():
         left_out = _left_out(name)
         for view in readings:
+            if not _is_read(view) and not language.legible(view.text):
+                continue  # moderation.language sends it to a person
             best: dict[str, float] = {}
             for window in model.windows(view.text):
                 for category, score in scorer.scores(window).items():
@@ -185,12 +187,15 @@ def _check(name: str, findings: list[Finding], policy: Policy, profile: str) -> 
     )
 
 
+def _is_read(view: View) -> bool:
+    return language.reading(view.text) in {"english", "none"}
+
+
 def _readable(read: Mapping[str, tuple[View, ...]], long: list[str], policy: Policy, profile: str) -> Check:
     """Whether the moderation could read every text at all."""
     name = "moderation.language"
     # The normalised view: look-alike letters alone must not make English text unreadable.
-    unread = {n: language.reading(v[-1].text) for n, v in read.items() if v}
-    unread = {n: found for n, found in unread.items() if found not in {"english", "none"}}
+    unread = {n: language.reading(v[-1].text) for n, v in read.items() if v and not _is_read(v[-1])}
     for reason, where in ((TOO_LONG, long), (UNSUPPORTED_LANGUAGE, sorted(unread))):
         if where:
             return Check(
