@@ -22,6 +22,7 @@ from byline.provenance.verdicts import Finding, Report, Verdict
 
 _LIMIT = 4 << 20
 _TIMEOUT_S = 90.0
+_OPEN = {Verdict.NOTHING_FOUND, Verdict.SIMILAR, Verdict.MARK_NOT_CHECKED, Verdict.NO_RECORD}
 
 
 class RegistryUnavailable(BylineError):
@@ -49,7 +50,7 @@ def ask(url: str, file: Path, report: Report, trust: TrustBundle) -> Report:
     said, record = str(answer.get("summary", ""))[:500], answer.get("record")
     finding = Finding("registry", "note", f"{base} says: {said}", {"exit_code": answer.get("exit_code")})
     report = replace(report, findings=(*report.findings, finding))
-    if answer.get("verdict") != "recovered" or report.verdict not in {Verdict.NOTHING_FOUND, Verdict.SIMILAR}:
+    if answer.get("verdict") != "recovered" or report.verdict not in _OPEN:
         return report
     try:
         public_id = UUID(str(record))

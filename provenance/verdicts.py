@@ -47,6 +47,17 @@ class Verdict(Enum):
         14,
         "Nothing found. That does not mean that it is not AI, only that no technique found anything.",
     )
+    MARK_NOT_CHECKED = (
+        "mark_not_checked",
+        14,
+        "No manifest in the file, and the mark was not checked: that needs an operator's records. "
+        "This does not mean that it is not AI.",
+    )
+    NO_RECORD = (
+        "no_record",
+        14,
+        "A mark was read, but no usable record answers to it.",
+    )
     UNREADABLE = ("unreadable", 15, "Unreadable: not a media file that we can open.")
 
     def __init__(self, label: str, exit_code: int, headline: str) -> None:

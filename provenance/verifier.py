@@ -98,7 +98,7 @@ def _with_manifest(
         verdict = Verdict.TRANSPLANTED
     elif not held.signer_known or _signer_problems(held):
         verdict = Verdict.UNKNOWN_SIGNER
-    elif proof.outcome in ("absent", "other_log") and trust.log_vkey:
+    elif proof.outcome != "held":
         verdict = Verdict.UNPROVEN
     else:
         verdict = Verdict.INTACT
@@ -119,8 +119,8 @@ def _with_manifest(
     explanation = ""
     if any(ancestor.failures for ancestor in held.ancestors):
         explanation = "An earlier file that it was made from does not verify."
-    elif verdict is Verdict.INTACT and proof.outcome != "held":
-        explanation = "The audit proof was not checked: you supplied no log key."
+    elif verdict is Verdict.UNPROVEN and not trust.log_vkey:
+        explanation = "You supplied no log key."
     shown = _shown(held)
     return Report(verdict, tuple(findings), file, shown, record.id if record else None, explanation)
 
@@ -234,7 +234,8 @@ def _without_manifest(
     if record is None:
         similar, likeness = lookup.search(records, query)
         findings.append(likeness)
-        verdict = Verdict.SIMILAR if similar else Verdict.NOTHING_FOUND
+        nothing = Verdict.NOTHING_FOUND if records is not None else Verdict.MARK_NOT_CHECKED
+        verdict = Verdict.SIMILAR if similar else nothing
         skipped = sum(f.status == "not checked" for f in findings)
         note = f"{skipped} technique(s) could not be used; see “not checked”." if skipped else ""
         return Report(verdict, tuple(findings), file, None, similar.id if similar else None, note)
@@ -247,12 +248,12 @@ def _without_manifest(
     if problem:
         findings.append(Finding("manifest on record", "failed", problem))
         return Report(
-            Verdict.NOTHING_FOUND,
+            Verdict.NO_RECORD,
             tuple(findings),
             file,
             None,
             None,
-            "A mark was read, but the record behind it is damaged.",
+            "The record behind it is damaged.",
         )
     findings.extend(_stored_findings(stored, record, trust))
     agreement, likeness = lookup.compare_with(record, query)

@@ -32,7 +32,7 @@ class GenerationCreateSerializer(serializers.Serializer[Any]):
         child=serializers.DictField(),
         required=False,
         default=list,
-        help_text='Voices or faces: {"kind": "voice", "subject": "...", "sha256": "..."}; each needs a consent.',
+        help_text='{"kind": "voice" or "face", "subject": "...", "sha256": "..."}; each needs a consent.',
     )
 
 

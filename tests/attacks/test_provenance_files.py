@@ -163,7 +163,7 @@ def test_mutated_and_random_files_always_get_a_verdict(stage: SimpleNamespace, t
 
 def test_stripped_without_records_is_not_called_clean(stage: SimpleNamespace) -> None:
     report = _verify(stage.first.unsigned, stage)
-    assert report.verdict is Verdict.NOTHING_FOUND
+    assert report.verdict is Verdict.MARK_NOT_CHECKED
     assert _finding(report, "picture mark").status == "not checked"
     assert "does not mean that it is not AI" in report.summary
 
@@ -295,7 +295,7 @@ def test_a_record_whose_manifest_was_swapped_recovers_nothing(stage: SimpleNames
     swapped = SimpleNamespace(**{**vars(stage.first), "stored": stored})
     records = kit.records_of(tmp_path / "records", swapped)
     report = _verify(stage.first.unsigned, stage, records=records)
-    assert report.verdict is Verdict.NOTHING_FOUND
+    assert report.verdict is Verdict.NO_RECORD
     assert _finding(report, "manifest on record").status == "failed"
     assert report.record is None
 
@@ -303,7 +303,7 @@ def test_a_record_whose_manifest_was_swapped_recovers_nothing(stage: SimpleNames
 def test_a_record_with_another_digest_recovers_nothing(stage: SimpleNamespace, tmp_path: Path) -> None:
     stored = dataclasses.replace(stage.first.stored, content_digest="00" * 32)
     records = kit.records_of(tmp_path / "records", SimpleNamespace(**{**vars(stage.first), "stored": stored}))
-    assert _verify(stage.first.unsigned, stage, records=records).verdict is Verdict.NOTHING_FOUND
+    assert _verify(stage.first.unsigned, stage, records=records).verdict is Verdict.NO_RECORD
 
 
 # ------------------------------------------------------------------ ancestors and addresses

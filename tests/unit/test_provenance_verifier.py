@@ -107,7 +107,7 @@ def test_exit_11_verified_signer_without_a_log_entry(stage: SimpleNamespace, tmp
     import dataclasses
 
     no_log = dataclasses.replace(stage.trust, log_origin="", log_vkey="")
-    assert verifier.verify(tmp_path / "x.mp4", trust=no_log, records=None).exit_code == 0
+    assert verifier.verify(tmp_path / "x.mp4", trust=no_log, records=None).exit_code == 11
 
 
 def test_exit_12_recovered_from_a_reencoded_copy(stage: SimpleNamespace, tmp_path: Path) -> None:
@@ -155,8 +155,9 @@ def test_exit_14_nothing_found_does_not_say_not_ai(stage: SimpleNamespace, tmp_p
     assert (report.verdict, report.exit_code) == (Verdict.NOTHING_FOUND, 14)
     assert "does not mean that it is not AI" in report.summary
     without = verifier.verify(other, trust=stage.trust, records=None)
-    assert without.exit_code == 14
-    assert "could not be used" in without.summary
+    assert (without.verdict, without.exit_code) == (Verdict.MARK_NOT_CHECKED, 14)
+    assert "mark was not checked" in without.summary
+    assert "othing found" not in without.summary
 
 
 @pytest.mark.parametrize(
@@ -178,6 +179,8 @@ def test_exit_codes_are_those_that_scripts_rely_on() -> None:
         "recovered": 12,
         "similar": 13,
         "nothing_found": 14,
+        "mark_not_checked": 14,
+        "no_record": 14,
         "unreadable": 15,
     }
 
