@@ -181,7 +181,7 @@ def test_any_text_is_accepted_and_changes_rebuild_the_prompt(text: str) -> None:
 
 def test_it_takes_about_a_millisecond() -> None:
     debias(OPEN[0], seed=1, counts={})
-    started = time.perf_counter()
+    started = time.process_time()
     for prompt in OPEN * 10:
         debias(prompt, seed=1, counts={})
-    assert (time.perf_counter() - started) / (len(OPEN) * 10) < 0.005  # measured 0.2 ms when idle
+    assert (time.process_time() - started) / (len(OPEN) * 10) < 0.005  # measured 0.2 ms when idle

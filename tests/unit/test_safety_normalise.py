@@ -76,9 +76,9 @@ def test_plain_text_is_left_alone(text: str) -> None:
     ids=["letters", "lookalikes", "leet", "dots", "stars", "bidi", "spelled"],
 )
 def test_long_hostile_text_takes_linear_time(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     normalise(text)
-    assert time.perf_counter() - started < 3  # a quadratic step needs minutes
+    assert time.process_time() - started < 3  # a quadratic step needs minutes
 
 
 @given(st.text(max_size=200))
