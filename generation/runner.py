@@ -7,8 +7,6 @@ of a queue the request is handed to the other queue in the same transaction. The
 states.py, the reading of outcomes verdict.py, the lease lease.py.
 """
 
-import hashlib
-import json
 import logging
 import time
 import traceback
@@ -22,9 +20,9 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from byline.audit.base import conf
 from byline.audit.base.errors import BylineError
-from byline.generation import effects, lease, pipeline, states, store, verdict
+from byline.generation import effects, lease, pipeline, stage_runs, states, store, verdict
 from byline.generation.contracts import Artefact, Outcome, Stage
-from byline.generation.models import GenerationRequest, StageRun
+from byline.generation.models import GenerationRequest
 from byline.generation.planning import next_position
 from byline.generation.states import State
 from byline.generation.transitions import move
@@ -153,18 +151,7 @@ class _Attempt:
             raise lease.Cancelled("cancelled before this worker began")
         if row.retries >= conf.get("MAX_ATTEMPTS"):
             raise TooManyAttempts(f"Its worker stopped {row.retries} times in or after stage {row.stage!r}.")
-        runs = {run.stage: run for run in row.runs.filter(current=True, passed=True)}
-        base = store.work_directory(row.pk)
-        for stage in self.stages:
-            run = runs.get(stage.name)
-            files = {name: (base / f["path"], f["sha256"]) for name, f in run.files.items()} if run else {}
-            if run is None or not all(
-                path.is_file() and store.sha256_of(path) == digest for path, digest in files.values()
-            ):
-                break
-            self.artefact.produced[stage.name] = run.produces
-            self.artefact.files |= {name: path for name, (path, _) in files.items()}
-            self.done += 1
+        self.done = stage_runs.take_up(row, self.stages, self.artefact)
 
     def _advance(self, row: GenerationRequest) -> State:
         while True:
@@ -182,7 +169,7 @@ class _Attempt:
             outcome = stage.run(row, self.artefact)
             seconds = time.monotonic() - started
             self.lease.check()
-            files = self._make_durable(outcome)
+            files = stage_runs.make_durable(outcome, row, self.artefact)
             with transaction.atomic():
                 row = self.lease.lock()
                 if row.cancel_requested_at:
@@ -217,7 +204,7 @@ class _Attempt:
         evidence = dict(said.evidence) if said else {}
         if ruling.released:
             evidence["released"] = list(ruling.released)
-        _write_run(
+        stage_runs.write(
             row,
             stage.name,
             position,
@@ -226,7 +213,7 @@ class _Attempt:
             said={
                 "verdict": str(said.verdict) if said else "none",
                 "passed": passed,
-                "checks": [_check_row(check) for check in said.checks] if said else [],
+                "checks": [stage_runs.check_row(check) for check in said.checks] if said else [],
                 "evidence": evidence,
                 "produces": produces,
                 "files": dict(files),
@@ -347,46 +334,3 @@ class _Attempt:
         self.lease.note(whole / sum(self.weights), name, message or name)
         if self.on_progress:
             self.on_progress(whole / sum(self.weights), name, message or name)
-
-    def _make_durable(self, outcome: Any) -> dict[str, dict[str, str]]:
-        """fsync the stage's files and note their sha256, before the row speaks of them."""
-        if not isinstance(outcome, Outcome):
-            return {}
-        base = store.work_directory(self.lease.request_id)
-        noted = {}
-        for name, path in outcome.files.items():
-            store.fsync(path)
-            noted[name] = {"path": str(path.relative_to(base)), "sha256": store.sha256_of(path)}
-        if noted:
-            store.fsync(self.artefact.workdir)
-        return noted
-
-
-def _check_row(check: Any) -> dict[str, Any]:
-    names = ("name", "status", "action", "detail", "category", "clause", "score")
-    return {name: getattr(check, name) for name in names} | {"evidence": dict(check.evidence)}
-
-
-def _write_run(
-    row: GenerationRequest,
-    stage: str,
-    position: int,
-    *,
-    attempt: int,
-    seconds: float,
-    said: Mapping[str, Any],
-) -> None:
-    """Write the stage's run; a second one counts, and says so when it differs from the first."""
-    parts = [said[name] for name in ("verdict", "checks", "produces")]
-    text = json.dumps([*parts, {n: f["sha256"] for n, f in said["files"].items()}], sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    run = StageRun.objects.filter(request=row, stage=stage).first()
-    if run is None:
-        run = StageRun(request=row, stage=stage)
-    else:
-        run.runs += 1
-        run.superseded += int(run.digest != digest)
-    run.position, run.attempt, run.seconds, run.digest, run.current = position, attempt, seconds, digest, True
-    for name, value in said.items():
-        setattr(run, name, value)
-    run.save()

@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
                 ("title", models.CharField(blank=True, max_length=200)),
                 ("references", models.JSONField(blank=True, default=list)),
                 ("salt", models.BinaryField(default=byline.audit.commit.new_salt)),
-                ("brand", models.CharField(blank=True, max_length=64)),
+                ("brand", models.CharField(max_length=64)),
                 ("seed", models.BigIntegerField()),
                 ("seconds", models.FloatField()),
                 ("profile", models.CharField(max_length=64)),
