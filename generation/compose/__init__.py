@@ -68,13 +68,14 @@ def compose(
     end_s = brand.end_seconds if seconds >= 2 * brand.end_seconds + 1 else 0.0
     picture_s = seconds - end_s
     placed = _place(shots, shot_fps, picture_s + (_CROSS_FADE_S if end_s else 0.0), size)
+    notice = overlays.label(label, brand, size)
     layers = [
         overlays.colour_bar(brand, size),
-        overlays.bug(brand, size),
+        overlays.bug(brand, size, room=notice.x - 2 * (size[0] - notice.x - notice.colour.shape[1])),
         overlays.title(title, brand, size, end=picture_s),
     ]
     closing = overlays.end_card(brand, size) if end_s else None
-    over_all = [*overlays.burned(captions, brand, size), overlays.label(label, brand, size)]
+    over_all = [*overlays.burned(captions, brand, size), notice]
     scene = [layer for layer in layers if layer is not None]
     return _frames(placed, scene, closing, picture_s, over_all, size, fps, frame_count(seconds, fps))
 

@@ -1,6 +1,6 @@
 """What is drawn over the picture: label, brand, title, captions, end card. Drawn once, blended often.
 
-Positions follow the 5 % title-safe margin; all sizes scale with the frame's height. Text is white or
+Positions follow the 5 % title-safe margin; type sizes scale with the frame's short side. Text is white or
 the brand's colour on a dark box, so it reads on any picture.
 """
 
@@ -60,9 +60,11 @@ class Layer:
             return
         x = self.x - round(self.slide * (1 - opacity)) if time - self.start < self.fade else self.x
         cut = max(0, -x)
-        colour, keep = self.colour[:, cut:], self.keep[:, cut:]
-        height, width = colour.shape[:2]
-        area = frame[self.y : self.y + height, x + cut : x + cut + width]
+        high, wide = self.colour.shape[:2]
+        area = frame[self.y : self.y + high, x + cut : x + wide]
+        # A frame of a few dozen pixels is smaller than the smallest caption; what hangs over is cut.
+        inside = np.s_[: area.shape[0], cut : cut + area.shape[1]]
+        colour, keep = self.colour[inside], self.keep[inside]
         drawn = cv2.add(cv2.multiply(area, keep, scale=1 / 255), colour)
         if opacity < 0.999:
             drawn = cv2.addWeighted(area, 1 - opacity, drawn, opacity, 0)
@@ -79,6 +81,12 @@ def _has_glyph(path: Path, character: str) -> bool:
     face = _face(path, 24)
     missing = bytes(face.getmask("\U0010fffd"))
     return character.isspace() or bytes(face.getmask(character)) != missing
+
+
+def _fitting(path: Path, size: int, lines: Sequence[str], width: int) -> ImageFont.FreeTypeFont:
+    """The font at `size` pixels, or as much smaller as the widest line needs to fit `width`."""
+    widest = max((_face(path, size).getlength(line) for line in lines), default=0.0)
+    return _face(path, size if widest <= width else max(6, int(size * width / widest)))
 
 
 def drawable(text: str, font: Path) -> bool:
@@ -109,17 +117,20 @@ def label(text: str, brand: Brand, size: tuple[int, int]) -> Layer:
     return _layer(image, width - round(width * _MARGIN) - box[0], round(height * _MARGIN))
 
 
-def bug(brand: Brand, size: tuple[int, int]) -> Layer | None:
-    """The wordmark, top left, as tall as the label."""
+def bug(brand: Brand, size: tuple[int, int], room: int) -> Layer | None:
+    """The wordmark, top left, as tall as the label; None when `room` pixels do not hold it."""
     if not brand.wordmark:
         return None
     width, height = size
     pixels = round(min(size) * 0.042)
-    face = _face(brand.bold_font, pixels)
+    _require(brand.wordmark, brand.bold_font)
+    face = _fitting(brand.bold_font, pixels, [brand.wordmark], room - round(pixels * 1.4))
     ascent, descent = _face(brand.bold_font, round(min(size) * LABEL_SIZE)).getmetrics()
     tall = ascent + descent + 2 * round(min(size) * LABEL_SIZE * 0.22)
     bar, pad = round(pixels * 0.3), round(pixels * 0.55)
-    wide = bar + 2 * pad + round(face.getlength(_require(brand.wordmark, brand.bold_font)))
+    wide = bar + 2 * pad + round(face.getlength(brand.wordmark))
+    if wide > room:
+        return None
     image = Image.new("RGBA", (wide, tall), (*brand.primary, 235))
     draw = ImageDraw.Draw(image)
     draw.rectangle((0, 0, bar - 1, tall), (*brand.accent, 255))
@@ -139,9 +150,9 @@ def title(text: str, brand: Brand, size: tuple[int, int], *, end: float) -> Laye
     if brand.title_style == "none" or not text.strip():
         return None
     width, height = size
-    pixels = round(height * 0.055)
+    pixels = round(min(size) * 0.055)
     face = _face(brand.bold_font, pixels)
-    lines = _wrapped(_require(" ".join(text.split()), brand.bold_font), face, round(width * 0.62), 2)
+    lines = _wrapped(_require(" ".join(text.split()), brand.bold_font), face, round(width * _column(size)), 2)
     bar, pad = round(pixels * 0.26), round(pixels * 0.6)
     step = round(pixels * 1.28)
     wide = bar + 2 * pad + round(max(face.getlength(line) for line in lines))
@@ -161,11 +172,11 @@ def title(text: str, brand: Brand, size: tuple[int, int], *, end: float) -> Laye
 def caption(cue: Cue, brand: Brand, size: tuple[int, int]) -> Layer | None:
     """One cue, centred at the bottom; None when the font lacks its script (the track still has it)."""
     width, height = size
-    pixels = round(height * 0.05)
-    face = _face(brand.regular_font, pixels)
     lines = [line for line in cue.text.split("\n") if line.strip()]
     if not lines or not all(drawable(line, brand.regular_font) for line in lines):
         return None
+    face = _fitting(brand.regular_font, round(min(size) * 0.05), lines, round(width * (1 - 2.5 * _MARGIN)))
+    pixels = round(face.size)
     pad_x, step = round(pixels * 0.45), round(pixels * 1.5)
     widths = [round(face.getlength(line)) for line in lines]
     image = Image.new("RGBA", (max(widths) + 2 * pad_x, step * len(lines)))
@@ -184,21 +195,25 @@ def end_card(brand: Brand, size: tuple[int, int]) -> np.ndarray:
     width, height = size
     image = Image.new("RGB", size, brand.primary)
     draw = ImageDraw.Draw(image)
-    large, small = (
-        _face(brand.bold_font, round(height * 0.13)),
-        _face(brand.regular_font, round(height * 0.046)),
-    )
-    lines = _wrapped(_require(brand.end_text, brand.regular_font), small, round(width * 0.6), 3)
-    step = round(height * 0.068)
-    middle = height // 2 - round(height * 0.05) - step * len(lines) // 4
+    large = _fitting(brand.bold_font, round(min(size) * 0.13), [brand.wordmark], round(width * 0.9))
+    small = _face(brand.regular_font, round(min(size) * 0.046))
+    lines = _wrapped(_require(brand.end_text, brand.regular_font), small, round(width * _column(size)), 5)
+    unit = min(size)
+    step = round(unit * 0.068)
+    middle = height // 2 - round(unit * 0.05) - step * len(lines) // 4
     draw.text((width // 2, middle), _require(brand.wordmark, brand.bold_font), brand.text, large, anchor="mm")
-    rule, thick = round(width * 0.045), max(2, round(height * 0.011))
-    below = middle + round(height * 0.12)
+    rule, thick = round(unit * 0.08), max(2, round(unit * 0.011))
+    below = middle + round(unit * 0.12)
     draw.rectangle((width // 2 - rule, below, width // 2 + rule, below + thick - 1), brand.accent)
     for number, line in enumerate(lines):
-        y = below + round(height * 0.075) + step * number
+        y = below + round(unit * 0.075) + step * number
         draw.text((width // 2, y), line, brand.text, small, anchor="mm")
     return np.asarray(image).copy()
+
+
+def _column(size: tuple[int, int]) -> float:
+    """The share of the width that running text takes: a column in landscape, nearly all upright."""
+    return 0.6 if size[0] > size[1] else 0.82
 
 
 def _wrapped(text: str, face: ImageFont.FreeTypeFont, width: int, most: int) -> list[str]:

@@ -119,6 +119,19 @@ def test_captions_are_burned_only_when_the_brand_says_so(brand: brands.Brand) ->
     assert np.array_equal(without[24], without[6])
 
 
+@pytest.mark.parametrize("size", [(720, 1280), (640, 640), (96, 64), (1920, 1080)])
+def test_everything_fits_any_format(size: tuple[int, int]) -> None:
+    kit = _kit(wordmark="W" * 24, end_card={"text": "end " * 25, "seconds": 0.4})
+    wide = brands.parse("wide", kit, base=Path(), where="wide")
+    cue = Cue(0.0, 2.0, "M" * 42 + "\n" + "M" * 42)
+    frames = _compose([_shot(2)], wide, title="Wordy " * 9, captions=[cue], size=size, seconds=2, fps=4)
+    assert {frame.shape for frame in frames} == {(size[1], size[0], 3)}
+    notice = overlays.label(compose.LABEL, wide, size)
+    bug = overlays.bug(wide, size, room=notice.x - 2 * (size[0] - notice.x - notice.colour.shape[1]))
+    assert bug is not None or size == (96, 64)
+    assert bug is None or bug.x + bug.colour.shape[1] < notice.x, "the brand never reaches the label"
+
+
 def test_the_title_comes_and_goes_and_the_end_card_closes(brand: brands.Brand) -> None:
     frames = _compose([_shot(1)], brand, seconds=8.0)
     assert not np.array_equal(frames[48], frames[0])
