@@ -49,7 +49,7 @@ class WanConfig:
     HEIGHT: int = 64
     FRAMES: int = 17
     FPS: float = 8.0
-    STEPS: int = 24
+    STEPS: int = 20
     GUIDANCE: float = 4.0
     MAX_TOKENS: int = 0  # 0: 24 with MiniLM, 512 otherwise
     LICENCE: str = ""
