@@ -50,9 +50,9 @@ def visible_to(user: Any) -> QuerySet[GenerationRequest]:
 class OurManners:
     """What our endpoints keep in a host project whose own REST settings differ."""
 
-    schema = AutoSchema()
-    renderer_classes = [JSONRenderer]
-    pagination_class = LimitOffsetPagination
+    schema: Any = AutoSchema()
+    renderer_classes: Any = [JSONRenderer]
+    pagination_class: Any = LimitOffsetPagination
 
     def get_exception_handler(self) -> Any:
         return errors.handle
@@ -163,4 +163,5 @@ class Verify(OurManners, APIView):
             raise NoFile("more than one file arrived; send one at a time")
         if not isinstance(upload, MemoryFile):
             raise NoFile("no file arrived")
+        assert upload.file is not None
         return Response(verify_descriptor(upload.file.fileno()))

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     return int(report.exit_code)
 
 
-def _trust(args: argparse.Namespace):  # type: ignore[no-untyped-def]
+def _trust(args: argparse.Namespace):
     from byline.audit.base import keyring
     from byline.platform.cli.session import django_ready
     from byline.provenance.trust import TrustBundle
@@ -60,7 +60,7 @@ def _trust(args: argparse.Namespace):  # type: ignore[no-untyped-def]
     return TrustBundle.empty()
 
 
-def _records(args: argparse.Namespace):  # type: ignore[no-untyped-def]
+def _records(args: argparse.Namespace):
     if args.records:
         from byline.provenance.records import DirectoryRecords
 

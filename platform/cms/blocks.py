@@ -13,7 +13,7 @@ ClipChooserBlock = clip_chooser.get_block_class(
 )
 
 
-class GeneratedVideoBlock(StructBlock):  # type: ignore[misc]
+class GeneratedVideoBlock(StructBlock):
     clip = ClipChooserBlock(label="Video")
     caption = CharBlock(required=False, max_length=250)
 

@@ -8,7 +8,7 @@ from wagtail.models import Page
 from byline.platform.cms.blocks import GeneratedVideoBlock
 
 
-class StoryPage(Page):  # type: ignore[misc]
+class StoryPage(Page):
     body = StreamField(
         [
             ("text", RichTextBlock(features=["h2", "h3", "bold", "italic", "link", "ol", "ul"])),

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
 from django.views.decorators.http import require_POST, require_safe
@@ -36,7 +37,7 @@ def _find(request: HttpRequest, generation_id: UUID) -> GenerationRequest:
     return get_object_or_404(visible_to(request.user), pk=generation_id)
 
 
-class BriefView(WagtailAdminTemplateMixin, FormView):  # type: ignore[misc]
+class BriefView(WagtailAdminTemplateMixin, FormView):
     page_title = "Generate a video"
     header_icon = "media"
     template_name = "byline_cms/brief.html"
@@ -46,7 +47,7 @@ class BriefView(WagtailAdminTemplateMixin, FormView):  # type: ignore[misc]
     def get_breadcrumbs_items(self) -> list[dict[str, str]]:
         return [*super().get_breadcrumbs_items(), {"url": "", "label": self.page_title}]
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         _allowed(request)
         return super().dispatch(request, *args, **kwargs)
 
@@ -63,7 +64,7 @@ class BriefView(WagtailAdminTemplateMixin, FormView):  # type: ignore[misc]
         return redirect("byline_generate:progress", created.pk)
 
 
-class ProgressView(WagtailAdminTemplateMixin, TemplateView):  # type: ignore[misc]
+class ProgressView(WagtailAdminTemplateMixin, TemplateView):
     page_title = "Your video"
     header_icon = "media"
     template_name = "byline_cms/progress.html"
@@ -114,7 +115,7 @@ def cancel(request: HttpRequest, generation_id: UUID) -> HttpResponse:
     return redirect("byline_generate:progress", found.pk)
 
 
-class GenerateViewSet(ViewSet):  # type: ignore[misc]
+class GenerateViewSet(ViewSet):
     add_to_admin_menu = True
     icon = "media"
     menu_label = "Generate video"
@@ -133,7 +134,7 @@ class GenerateViewSet(ViewSet):  # type: ignore[misc]
     def get_menu_item(self, order: int | None = None) -> Any:
         from wagtail.admin.menu import MenuItem
 
-        class PermittedItem(MenuItem):  # type: ignore[misc]
+        class PermittedItem(MenuItem):
             def is_shown(self, request: HttpRequest) -> bool:
                 return bool(request.user.has_perm(PERMISSION))  # type: ignore[union-attr]
 
@@ -146,7 +147,7 @@ class GenerateViewSet(ViewSet):  # type: ignore[misc]
         )
 
 
-class UUIDChooserBlock(ChooserBlock):  # type: ignore[misc]
+class UUIDChooserBlock(ChooserBlock):
     """Wagtail looks chosen objects up by the stored value; a UUID is stored as text and found as UUID."""
 
     def bulk_to_python(self, values: list[Any]) -> list[Any]:
@@ -154,7 +155,7 @@ class UUIDChooserBlock(ChooserBlock):  # type: ignore[misc]
         return list(super().bulk_to_python([to_python(value) for value in values]))
 
 
-class UUIDChooser(BaseChooser):  # type: ignore[misc]
+class UUIDChooser(BaseChooser):
     """The widget's state goes through plain JSON, which has no UUID."""
 
     def get_value_data_from_instance(self, instance: Any) -> dict[str, Any]:
@@ -162,7 +163,7 @@ class UUIDChooser(BaseChooser):  # type: ignore[misc]
         return {**data, "id": str(data["id"])}
 
 
-class ClipChooser(ChooserViewSet):  # type: ignore[misc]
+class ClipChooser(ChooserViewSet):
     """Finished clips only: the ones an editor may put on a page."""
 
     model = "byline_generation.GenerationRequest"

@@ -13,7 +13,6 @@ from django.test import Client
 from byline.audit.models import Entry
 from byline.generation.models import GenerationRequest
 from byline.platform.api import views
-from byline.platform.api.uploads import MemoryFile
 
 ROOT = Path(__file__).resolve().parents[2]
 GENERATIONS = "/api/v1/generations"
