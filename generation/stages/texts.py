@@ -9,14 +9,23 @@ from byline.safety.confusables import is_invisible
 from byline.safety.normalise import normalise as unmask
 
 FIELDS = ("prompt", "voice_over", "negative_prompt", "title")
+JOINERS = "\u200c\u200d"  # zero width non-joiner and joiner
 _VERDICTS = {"allow": Verdict.ALLOW, "review": Verdict.HOLD, "block": Verdict.REJECT}
 
 
 def clean(text: str) -> str:
-    """The text as engine and voice get it: composed, without invisible or control characters."""
-    composed = unicodedata.normalize("NFC", text)
-    kept = (" " if c.isspace() else c for c in composed if c.isspace() or not is_invisible(c))
-    return " ".join("".join(c for c in kept if unicodedata.category(c) != "Cc").split())
+    """The text as engine and voice get it: composed, without invisible or control characters.
+
+    Joiners stay between letters of Arabic and Indic scripts, where they change how a word is read.
+    """
+    kept: list[str] = []
+    for c in unicodedata.normalize("NFC", text):
+        joins = c in JOINERS and bool(kept) and "\u0600" <= kept[-1] <= "\u0dff"
+        if c.isspace():
+            kept.append(" ")
+        elif joins or not (is_invisible(c) or unicodedata.category(c) == "Cc"):
+            kept.append(c)
+    return " ".join("".join(kept).split())
 
 
 def normalise(request: Any, artefact: Artefact) -> Outcome:

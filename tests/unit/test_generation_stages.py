@@ -1,0 +1,153 @@
+"""Stages on their own: what they clean, pass on and refuse, without a database."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from byline.generation.contracts import Artefact, Verdict
+from byline.generation.soundtrack import SpeechTooLong
+from byline.generation.stages import engine as engine_stage
+from byline.generation.stages.marking import MIN_MARKED_SPEECH_S, _sound
+from byline.generation.stages.speech import speech
+from byline.generation.stages.texts import clean, moderate, normalise
+from byline.generation.voices.base import Speech
+
+
+def request(**more: Any) -> Any:
+    values = {
+        "prompt": "A red kite.",
+        "voice_over": "",
+        "negative_prompt": "",
+        "title": "",
+        "profile": "newsroom",
+        "seed": 5,
+        "seconds": 6.0,
+        "options": {},
+        "audio_id": 77,
+    }
+    return SimpleNamespace(**{**values, **more})
+
+
+def artefact(tmp_path: Path, **texts: str) -> Artefact:
+    made = Artefact(tmp_path)
+    made.produced["normalise"] = {"voice_over": "", "negative_prompt": "", "title": "", **texts}
+    made.produced["debias"] = {"prompt": texts.get("prompt", "A red kite.")}
+    return made
+
+
+@pytest.mark.parametrize(
+    ("written", "used"),
+    [
+        ("  a\tred\r\n kite ", "a red kite"),
+        ("k\u200bi\u2060te\ufeff", "kite"),
+        ("ki\x07te\x1b[0m", "kite[0m"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("ki\u200dte", "kite"),
+        (
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        ),
+        ("\u0915\u094d\u200d\u0937", "\u0915\u094d\u200d\u0937"),
+    ],
+)
+def test_texts_are_cleaned_of_what_nobody_sees(written: str, used: str) -> None:
+    assert clean(written) == used
+    assert clean(used) == used
+
+
+def test_normalise_names_disguises_and_never_the_text(tmp_path: Path) -> None:
+    outcome = normalise(request(prompt="k\u200bill"), Artefact(tmp_path))
+    assert outcome.verdict is Verdict.TRANSFORM
+    assert outcome.produces["prompt"] == "kill"
+    assert outcome.evidence["cleaned"] == ["prompt"]
+    assert outcome.evidence["disguises"]["prompt"]
+    assert "kill" not in str(outcome.evidence)
+
+
+def test_moderation_judges_the_text_as_it_will_be_used(tmp_path: Path) -> None:
+    """A text that only becomes bad by our own cleaning is judged in both forms."""
+    asked, made = request(), Artefact(tmp_path)
+    made.produced["normalise"] = {
+        "prompt": "Pornographic video of two naked people having sex, explicit.",
+        "voice_over": "",
+        "negative_prompt": "",
+        "title": "",
+    }
+    outcome = moderate(asked, made)
+    assert outcome.verdict is Verdict.REJECT
+    assert outcome.code == "moderation_block"
+    assert outcome.category
+    assert outcome.clause
+    assert outcome.help
+
+
+def test_a_voice_over_that_does_not_fit_is_refused_before_any_frame_is_made(tmp_path: Path) -> None:
+    script = "This is a long sentence that takes far more than one second to say aloud."
+    with pytest.raises(SpeechTooLong) as caught:
+        speech(request(seconds=1.0), artefact(tmp_path, voice_over=script))
+    assert "sentence" not in str(caught.value)
+
+
+def test_no_voice_over_means_no_speech_but_still_ids(tmp_path: Path) -> None:
+    made = artefact(tmp_path)
+    outcome = speech(request(), made)
+    assert made.memory["speech"] is None
+    assert [effect.kind for effect in outcome.effects] == ["reserve_ids"]
+
+
+@pytest.mark.parametrize(("seconds", "marked"), [(MIN_MARKED_SPEECH_S - 0.1, False)])
+def test_short_speech_is_left_as_it_is(tmp_path: Path, seconds: float, marked: bool) -> None:
+    made = artefact(tmp_path, voice_over="")
+    samples = np.random.default_rng(1).normal(0, 0.1, round(seconds * 22_050)).astype(np.float32)
+    made.memory["speech"] = Speech(samples, 22_050, ())
+    made.produced["normalise"]["voice_over"] = ""
+    track, _, _, found = _sound(request(), made)
+    assert track is not None
+    assert found is marked
+
+
+def test_the_engine_gets_one_seed_per_shot_and_can_be_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from byline.generation import engines
+
+    tasks: list[Any] = []
+
+    class Engine:
+        info = SimpleNamespace(
+            frames=8, fps=8.0, name="e", version="1", revision="r", weights_sha256="", licence="l",
+            text_encoder="t", drawn=True,
+        )  # fmt: skip
+
+        def generate(self, task: Any, progress: Any, check_cancelled: Any) -> np.ndarray:
+            check_cancelled()
+            tasks.append(task)
+            progress(1.0)
+            return np.zeros((8, 96, 160, 3), np.uint8)
+
+    monkeypatch.setattr(engines, "load", lambda name: Engine())
+    made = artefact(tmp_path)
+    seen: list[float] = []
+    made.progress = lambda fraction, message: seen.append(fraction)
+    engine_stage.engine(request(seconds=3.0), made)
+    assert [task.seed for task in tasks] == [5, 6, 7]
+    assert len(made.memory["shots"]) == 3
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+    engine_stage.engine(request(seconds=60.0), made)
+    assert len(made.memory["shots"]) == engine_stage.MAX_SHOTS
+
+    class Stopped(Exception):
+        pass
+
+    def stop() -> None:
+        if len(tasks) >= 8:
+            raise Stopped
+
+    made.check_cancelled = stop
+    with pytest.raises(Stopped):
+        engine_stage.engine(request(seconds=3.0), made)
+    assert len(tasks) == 8
