@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
-    results = Results("pipeline")
+    results = Results("pipeline", quick=arguments.quick)
     if not results.has("responsible_share_cpu"):
         _shares(results, 1 if arguments.quick else len(PROMPTS))
     if not results.has("demo_work_s"):

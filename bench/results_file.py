@@ -1,7 +1,8 @@
 """One shape for every benchmark: a table on screen, rows in bench/results/NAME.json.
 
 A row is written as soon as it is measured, so that an interrupted run resumes where it stopped:
-rows of the same commit are kept, others are measured again.
+rows of the same clean commit and the same kind of run (`--quick` or whole) are kept, others are
+measured again.
 """
 
 import json
@@ -55,8 +56,8 @@ def machine() -> str:
 class Results:
     """Collects rows of one benchmark and keeps its file up to date."""
 
-    def __init__(self, name: str) -> None:
-        self.group = name
+    def __init__(self, name: str, *, quick: bool) -> None:
+        self.group, self.quick = name, quick
         self.path = HERE / "results" / f"{name}.json"
         self.commit = _git("rev-parse", "--short", "HEAD") + (
             "+changes" if _git("status", "--porcelain", "-uno") else ""
@@ -64,7 +65,8 @@ class Results:
         self.rows: dict[str, Row] = {}
         if self.path.exists():
             stored = json.loads(self.path.read_text())
-            if stored["commit"] == self.commit:
+            same = stored["commit"] == self.commit and stored.get("quick") == quick
+            if same and "+" not in self.commit:
                 self.rows = {row["metric"]: Row(**row) for row in stored["rows"]}
 
     def has(self, metric: str) -> bool:
@@ -80,12 +82,13 @@ class Results:
             "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
             "machine": machine(),
             "commit": self.commit,
+            "quick": self.quick,
             "rows": [asdict(row) for row in self.rows.values()],
         }
         self.path.write_text(json.dumps(body, indent=1) + "\n")
 
     def show(self) -> None:
-        sys.stdout.write(f"{'metric':<26}{'goal':>10}{'measured':>12}{'baseline':>12}{'n':>5}  range, note\n")
+        sys.stdout.write(f"{'metric':<26}{'goal':>10}{'measured':>12}{'baseline':>12}{'n':>5}  limit\n")
         for row in self.rows.values():
             spread = f"{_number(row.low)}..{_number(row.high)}" if row.low is not None else ""
             sys.stdout.write(

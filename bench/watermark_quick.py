@@ -238,7 +238,7 @@ def sounds(results: Results) -> None:
 
 def main() -> None:
     cv2.setNumThreads(1)
-    results = Results("watermark_quick")
+    results = Results("watermark_quick", quick=True)
     results.group = "watermark"  # the same goals as the full benchmark
     if not results.has("video.false_accepts"):
         pictures(results)

@@ -76,10 +76,6 @@ def product_services(address: str | None = None) -> list[Service]:
     return services
 
 
-def _worker(queue: str, arguments: Sequence[str]) -> Service:
-    return Service(f"worker-{queue}", ["-m", *arguments], {"BYLINE_PROCESS": f"worker-{queue}"})
-
-
 class Supervisor:
     """Runs the services of one home in this process; `run` blocks until told to stop.
 

@@ -299,12 +299,3 @@ def _json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise BadRecords(f"{path.name} is missing or damaged") from error
-
-
-def __getattr__(name: str) -> Any:
-    """`records.Record` is the Django model; this module itself must load where there is no Django."""
-    if name == "Record":
-        from byline.provenance.models import Record
-
-        return Record
-    raise AttributeError(name)

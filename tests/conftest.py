@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import importlib
 import os
 import shutil
 import subprocess
@@ -229,23 +230,37 @@ def _wait_until_gone(installation: Installation, timeout_s: float = 20.0) -> lis
     return left
 
 
+@pytest.fixture(scope="module")
+def sealer(django_db_setup: None) -> Iterator[Any]:
+    """The real sealer in a process of its own, for a whole module."""
+    with _pipeline_kit().Sealer() as running:
+        yield running
+
+
 @pytest.fixture
-def make_clip(transactional_db: None, settings: Any) -> Iterator[Callable[..., Any]]:
+def small_pipeline(settings: Any, transactional_db: None, sealer: Any) -> None:
+    """The tests' small video engine and quick times; a sealer runs."""
+    settings.BYLINE = {**settings.BYLINE, **_pipeline_kit().SETTINGS}
+    sealer.keep_alive()
+
+
+@pytest.fixture
+def make_clip(small_pipeline: None) -> Callable[..., Any]:
     """`make_clip(title=...)`: a small clip taken through every stage, in state ready."""
-    sys.path.append(str(Path(__file__).parent))
-    import pipeline_kit
 
-    settings.BYLINE = {**settings.BYLINE, "VIDEO_ENGINES": pipeline_kit.ENGINES}
-    with pipeline_kit.Sealer() as sealer:
-        sealer.keep_alive()
+    def make(**fields: Any) -> Any:
+        row = _pipeline_kit().finish(_pipeline_kit().ask(**fields))
+        assert row.state == "ready", row.error
+        return row
 
-        def make(**fields: Any) -> Any:
-            row = pipeline_kit.finish(pipeline_kit.ask(**fields))
-            assert row.state == "ready", row.error
-            return row
+    return make
 
-        yield make
-    sys.path.remove(str(Path(__file__).parent))
+
+def _pipeline_kit() -> Any:
+    # By its plain name: child processes load the tests' video engine by that name, too.
+    if str(Path(__file__).parent) not in sys.path:
+        sys.path.append(str(Path(__file__).parent))
+    return importlib.import_module("pipeline_kit")
 
 
 @contextlib.contextmanager

@@ -85,12 +85,6 @@ def frame_count(seconds: float, fps: int = 24) -> int:
     return round(seconds * fps)
 
 
-def natural_seconds(shots: Sequence[np.ndarray], shot_fps: float, brand: Brand) -> float:
-    """The length at which the shots play at their own speed, end card included."""
-    played = sum(len(shot) / shot_fps for shot in shots)
-    return played - _CROSS_FADE_S * (len(shots) - 1) + brand.end_seconds
-
-
 def _place(
     shots: Sequence[np.ndarray], shot_fps: float, seconds: float, size: tuple[int, int]
 ) -> list[_Placed]:

@@ -11,7 +11,7 @@ def consent(request: Any, artefact: Artefact) -> Outcome:
     """Check the references; the purpose is the policy profile that the clip is made under."""
     from byline.safety.consent import CODE, Reference, check
 
-    found = check([Reference(**item) for item in request.references], purpose=request.profile)
+    found = check([Reference.from_mapping(item) for item in request.references], purpose=request.profile)
     if found.status == "available" and found.action == "allow":
         return Outcome(Verdict.ALLOW, checks=(found,))
     return Outcome(

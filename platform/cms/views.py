@@ -28,7 +28,7 @@ PERMISSION = "byline_generation.add_generationrequest"
 
 
 def _allowed(request: HttpRequest) -> None:
-    if not request.user.has_perm(PERMISSION):  # type: ignore[union-attr]
+    if not request.user.has_perm(PERMISSION):
         raise PermissionDenied
 
 
@@ -136,7 +136,7 @@ class GenerateViewSet(ViewSet):
 
         class PermittedItem(MenuItem):
             def is_shown(self, request: HttpRequest) -> bool:
-                return bool(request.user.has_perm(PERMISSION))  # type: ignore[union-attr]
+                return bool(request.user.has_perm(PERMISSION))
 
         return PermittedItem(
             self.menu_label,

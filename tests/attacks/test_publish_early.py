@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,7 @@ from byline.provenance.readback import ReadBackFailed
 sys.path.append(str(Path(__file__).parents[1]))
 import pipeline_kit as kit
 
-
-@pytest.fixture(scope="module")
-def sealer(django_db_setup: None) -> Iterator[kit.Sealer]:
-    with kit.Sealer() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def made(settings: Any, transactional_db: None, sealer: kit.Sealer) -> None:
-    settings.BYLINE = {**settings.BYLINE, **kit.SETTINGS}
-    sealer.keep_alive()
+pytestmark = pytest.mark.usefixtures("small_pipeline")
 
 
 def refused(row: GenerationRequest, error: type[BylineError]) -> None:

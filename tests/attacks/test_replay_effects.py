@@ -3,7 +3,6 @@
 import dataclasses
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +19,9 @@ from byline.provenance.models import Record
 sys.path.append(str(Path(__file__).parents[1]))
 import pipeline_kit as kit
 
+pytestmark = pytest.mark.usefixtures("small_pipeline")
+
 PROMPT = "A doctor walks along a canal."
-
-
-@pytest.fixture(scope="module")
-def sealer(django_db_setup: None) -> Iterator[kit.Sealer]:
-    with kit.Sealer() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def made(settings: Any, transactional_db: None, sealer: kit.Sealer) -> None:
-    settings.BYLINE = {**settings.BYLINE, **kit.SETTINGS}
-    sealer.keep_alive()
 
 
 def everything_happened_once(row: GenerationRequest) -> None:

@@ -1,7 +1,6 @@
 """Somebody tries to get a clip past a gate: rows removed, states forged, stages silenced."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +15,9 @@ from byline.provenance.models import Record
 sys.path.append(str(Path(__file__).parents[1]))
 import pipeline_kit as kit
 
+pytestmark = pytest.mark.usefixtures("small_pipeline")
+
 NAMES = [stage.name for stage in pipeline.STAGES]
-
-
-@pytest.fixture(scope="module")
-def sealer(django_db_setup: None) -> Iterator[kit.Sealer]:
-    with kit.Sealer() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def made(settings: Any, transactional_db: None, sealer: kit.Sealer) -> None:
-    settings.BYLINE = {**settings.BYLINE, **kit.SETTINGS}
-    sealer.keep_alive()
 
 
 @pytest.mark.parametrize("skipped", ["moderate", "consent", "screen", "read_back"])

@@ -56,6 +56,19 @@ def test_heavy_libraries_are_imported_in_one_module_only():
     assert not offenders
 
 
+def test_only_the_cms_imports_wagtail():
+    cms = ROOT / "platform" / "cms"
+    found = [
+        f"{file}:{node.lineno}"
+        for file in python_files()
+        if cms not in file.parents
+        for node in ast.walk(ast.parse(file.read_text()))
+        if (isinstance(node, ast.Import) and any(a.name.partition(".")[0] == "wagtail" for a in node.names))
+        or (isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "wagtail")
+    ]
+    assert not found
+
+
 def test_files_stay_readable():
     long = [f"{f}: {n}" for f in python_files() if (n := len(f.read_text().splitlines())) > 600]
     assert not long
