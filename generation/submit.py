@@ -19,6 +19,7 @@ from byline.audit import log
 from byline.audit.base import conf
 from byline.audit.base.errors import BylineError, InvalidInput
 from byline.generation import brands, intake, publication, states, store
+from byline.generation.compose import overlays
 from byline.generation.models import GenerationRequest
 from byline.generation.states import State
 from byline.generation.transitions import move
@@ -67,14 +68,15 @@ def submit(
         raise InvalidInput("A request needs a requester.")
     profile = profile or conf.get("PROFILE")
     policy.load().profile(profile)
-    brand = brands.load(brand or brands.DEFAULT).name
+    kit = brands.load(brand or brands.DEFAULT)
+    overlays.require_drawable(" ".join(title.split()) if isinstance(title, str) else "", kit.bold_font)
     row = GenerationRequest(
         prompt=intake.text("prompt", prompt, required=True),
         voice_over=intake.text("voice_over", voice_over),
         negative_prompt=intake.text("negative_prompt", negative_prompt),
         title=intake.text("title", title),
         requester=requester,
-        brand=brand,
+        brand=kit.name,
         seed=intake.seed(seed),
         seconds=intake.seconds(seconds),
         profile=profile,

@@ -94,7 +94,8 @@ def drawable(text: str, font: Path) -> bool:
     return all(_has_glyph(font, character) for character in text)
 
 
-def _require(text: str, font: Path) -> str:
+def require_drawable(text: str, font: Path) -> str:
+    """The text unchanged. UndrawableText names the characters that `font` lacks."""
     absent = sorted({f"U+{ord(c):04X}" for c in text if not _has_glyph(font, c)})
     if absent:
         raise UndrawableText(f"the font {font.name} lacks {', '.join(absent[:5])}")
@@ -108,7 +109,10 @@ def label(text: str, brand: Brand, size: tuple[int, int]) -> Layer:
     face = _face(brand.bold_font, pixels)
     pad_x, pad_y = round(pixels * 0.5), round(pixels * 0.22)
     ascent, descent = face.getmetrics()
-    box = (round(face.getlength(_require(text, brand.bold_font))) + 2 * pad_x, ascent + descent + 2 * pad_y)
+    box = (
+        round(face.getlength(require_drawable(text, brand.bold_font))) + 2 * pad_x,
+        ascent + descent + 2 * pad_y,
+    )
     image = Image.new("RGBA", box)
     draw = ImageDraw.Draw(image)
     outline = (255, 255, 255, 90)  # keeps the box a box on a dark picture
@@ -123,7 +127,7 @@ def bug(brand: Brand, size: tuple[int, int], room: int) -> Layer | None:
         return None
     width, height = size
     pixels = round(min(size) * 0.042)
-    _require(brand.wordmark, brand.bold_font)
+    require_drawable(brand.wordmark, brand.bold_font)
     face = _fitting(brand.bold_font, pixels, [brand.wordmark], room - round(pixels * 1.4))
     ascent, descent = _face(brand.bold_font, round(min(size) * LABEL_SIZE)).getmetrics()
     tall = ascent + descent + 2 * round(min(size) * LABEL_SIZE * 0.22)
@@ -152,7 +156,9 @@ def title(text: str, brand: Brand, size: tuple[int, int], *, end: float) -> Laye
     width, height = size
     pixels = round(min(size) * 0.055)
     face = _face(brand.bold_font, pixels)
-    lines = _wrapped(_require(" ".join(text.split()), brand.bold_font), face, round(width * _column(size)), 2)
+    lines = _wrapped(
+        require_drawable(" ".join(text.split()), brand.bold_font), face, round(width * _column(size)), 2
+    )
     bar, pad = round(pixels * 0.26), round(pixels * 0.6)
     step = round(pixels * 1.28)
     wide = bar + 2 * pad + round(max(face.getlength(line) for line in lines))
@@ -197,11 +203,19 @@ def end_card(brand: Brand, size: tuple[int, int]) -> np.ndarray:
     draw = ImageDraw.Draw(image)
     large = _fitting(brand.bold_font, round(min(size) * 0.13), [brand.wordmark], round(width * 0.9))
     small = _face(brand.regular_font, round(min(size) * 0.046))
-    lines = _wrapped(_require(brand.end_text, brand.regular_font), small, round(width * _column(size)), 5)
+    lines = _wrapped(
+        require_drawable(brand.end_text, brand.regular_font), small, round(width * _column(size)), 5
+    )
     unit = min(size)
     step = round(unit * 0.068)
     middle = height // 2 - round(unit * 0.05) - step * len(lines) // 4
-    draw.text((width // 2, middle), _require(brand.wordmark, brand.bold_font), brand.text, large, anchor="mm")
+    draw.text(
+        (width // 2, middle),
+        require_drawable(brand.wordmark, brand.bold_font),
+        brand.text,
+        large,
+        anchor="mm",
+    )
     rule, thick = round(unit * 0.08), max(2, round(unit * 0.011))
     below = middle + round(unit * 0.12)
     draw.rectangle((width // 2 - rule, below, width // 2 + rule, below + thick - 1), brand.accent)

@@ -159,3 +159,10 @@ def test_two_requests_never_share_an_id() -> None:
         GenerationRequest.objects.filter(pk=first.pk).update(**{field: 77})
         with pytest.raises(IntegrityError), transaction.atomic():
             GenerationRequest.objects.filter(pk=second.pk).update(**{field: 77})
+
+
+def test_a_title_that_the_brand_cannot_draw_is_refused_before_anything_is_made() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        submit.submit(prompt="A kite.", title="凧", requester="user:1", wake_worker=lambda *_: None)
+    assert refused.value.code == "undrawable_text"
+    assert not GenerationRequest.objects.exists()
