@@ -18,9 +18,9 @@ from bench.results_file import Results
 
 ENGINE_STAGES = {"engine", "speech"}
 PROMPTS = [
-    ("a red ball bounces over the sea at sunset", "The tide comes in tonight. Move your boat before ten."),
-    ("a blue square rises over a green meadow", "The new school opens on Monday. Bring a warm coat."),
-    ("a yellow star moves right at night", "Look up this evening. The comet returns after seventy years."),
+    ("a red ball moves left over the sea", "The tide comes in tonight. Move your boat before ten."),
+    ("a purple heart grows in the snow", "The new school opens on Monday. Bring a warm coat."),
+    ("a yellow star moves left at night", "Look up this evening. The comet returns after seventy years."),
 ]
 
 

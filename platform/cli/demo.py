@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 HELP = "make a clip and verify it as a stranger would"
-PROMPT = "a red ball bounces over the sea at sunset"
+PROMPT = "a red ball moves left over the sea"
 VOICE_OVER = "The tide comes in tonight. Move your boat to the upper harbour before ten o'clock."
 TITLE = "High tide tonight"
 

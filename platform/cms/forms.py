@@ -12,7 +12,7 @@ class BriefForm(forms.Form):
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 4}),
         label="What the clip shows",
-        help_text="For example: “a red ball bounces over the sea at sunset”.",
+        help_text="For example: “a red ball moves left over the sea”.",
     )
     voice_over = forms.CharField(
         max_length=2000,
