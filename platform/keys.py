@@ -127,7 +127,7 @@ def _as_home(home: Path) -> Iterator[None]:
     if conf.home() == home:
         yield
         return
-    before = settings.BYLINE
+    before = getattr(settings, "BYLINE", {})  # a host project may have none
     settings.BYLINE = {**before, "HOME": home}
     try:
         yield

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ["platform", "generation", "safety", "provenance", "audit"]
 
 SETTINGS = """
+import os
 from byline.platform import plugin
 from byline.platform.database.location import parse_url
 
@@ -29,6 +30,13 @@ URLS = """from byline.platform import plugin
 
 urlpatterns = [
     path("byline/", include(plugin.URLS)),
+"""
+
+API = """
+import django
+django.setup()
+from django.test import Client
+print(Client().post("/byline/api/v1/verify").content)
 """
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
@@ -115,6 +123,7 @@ def test_a_host_project_migrates_and_generates(host: Path, connect_as, tmp_path:
         "PYTHONPATH": str(host),
         "BYLINE_HOME": str(tmp_path / "home"),
         "OMP_NUM_THREADS": "2",
+        "DEBUG": "1",  # a defect shows its traceback
     }
 
     def call(*words: str, code: int = 0) -> str:
@@ -127,6 +136,7 @@ def test_a_host_project_migrates_and_generates(host: Path, connect_as, tmp_path:
     ).split()
     assert "site-packages" in where[0]
     assert where[1].startswith(str(host))
+    assert "no_file" in call("-c", API)
     call("manage.py", "makemigrations", "audit", "safety", "-v0")
     call("manage.py", "makemigrations", "--check", "--dry-run")
     call("-m", "byline.platform.cli", "setup")
