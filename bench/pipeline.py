@@ -1,7 +1,7 @@
 """`make bench-pipeline`: what responsibility costs beside generation, and that a killed worker loses nothing.
 
 The responsible stages are everything but the speech synthesis and the engine. Each repetition is a
-whole `byline generate` in a home of its own. `--quick` makes one clip and five kills.
+whole `byline generate` in a home of its own. `--quick` makes one clip and twenty kills.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def main() -> None:
     if not results.has("demo_work_s"):
         _demo(results)
     if not results.has("kill_lost_or_doubled"):
-        _kills(results, 5 if arguments.quick else 200)
+        _kills(results, 20 if arguments.quick else 200)
     results.show()
 
 
