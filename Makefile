@@ -55,9 +55,13 @@ bench: bench-pipeline
 bench-%: install-dev
 	$(BIN)/python -m bench.$* $(BENCHFLAGS)
 
+# Slices resume: run it again to train on. RUN keeps the state, weights/ is written at the end.
+RUN ?= .byline/starter
 train-starter: install-dev
-	$(BIN)/python -m byline.generation.starter.train --stage vae
-	$(BIN)/python -m byline.generation.starter.train --stage dit
+	$(BIN)/python -m byline.generation.starter.train --stage vae-frames --out $(RUN) --minutes 14
+	$(BIN)/python -m byline.generation.starter.train --stage vae-clips --out $(RUN) --minutes 23
+	$(BIN)/python -m byline.generation.starter.train --stage dit --out $(RUN) --minutes 60
+	$(BIN)/python -m byline.generation.starter.ship --run $(RUN)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info demo
