@@ -9,9 +9,7 @@ list holds them. A system check (checks.py) refuses them while DEBUG is off. Rot
 keys are left out.
 """
 
-import base64
 import fcntl
-import hashlib
 import os
 import secrets
 import shutil
@@ -27,11 +25,11 @@ from django.conf import settings
 
 from byline.audit.base import conf, keyring
 from byline.audit.base.errors import ConfigurationError
+from byline.audit.checkpoint import VerifierKey
 from byline.provenance import certs
 
 DJANGO_SECRET = "django_secret.txt"  # noqa: S105
 _RANDOM_BYTES = {"watermark": 32, "id": 32, "data": 32}
-_ED25519 = b"\x01"  # signature type of C2SP signed-note verifier keys
 
 
 def vkey_line(origin: str, public: bytes) -> str:
@@ -43,9 +41,7 @@ def vkey_line(origin: str, public: bytes) -> str:
         raise ConfigurationError(
             "LOG_ORIGIN must be one word without a plus sign", help="Set BYLINE_LOG_ORIGIN=example.org/log"
         )
-    key = _ED25519 + public
-    identity = hashlib.sha256(origin.encode() + b"\n" + key).digest()[:4].hex()
-    return f"{origin}+{identity}+{base64.b64encode(key).decode()}"
+    return str(VerifierKey(origin, public))
 
 
 def create(home: Path) -> list[str]:
