@@ -67,7 +67,7 @@ def timestamp(moment: datetime) -> str:
     """UTC with microseconds, e.g. 2026-01-02T03:04:05.000006Z: what PostgreSQL keeps, exactly."""
     if moment.tzinfo is None:
         raise CanonicalError("$.created: a time without a zone")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def entry(*, pk: int, kind: str, subject: str, actor: str, payload: Any, created: datetime) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 Promise: what is written here is read by any tlog client (Go's sumdb/note among them), and
 reading is strict: one log key, its name equal to the checkpoint's origin, sizes without leading
-zeroes, canonical base64. Signatures by other keys (witnesses) are kept but not judged.
-Left out: witness cosignatures (type 0x04), extension lines (the spec discourages them), and
-deciding *when* to sign (seal.py). Imports only the standard library and `cryptography`.
+zeroes, canonical base64. Signatures by other keys are kept; witness.py judges those of witnesses.
+Left out: extension lines (the spec discourages them), and deciding *when* to sign (seal.py).
+Imports only the standard library and `cryptography`.
 """
 
 import base64
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 ED25519 = b"\x01"  # signature type byte, C2SP signed-note
+COSIGNATURE = b"\x04"  # a witness's, with its time, C2SP tlog-cosignature
 MAX_NOTE_BYTES = 65_536  # signed-note: verifiers bound the size but accept 16 signatures of ~5 kB
 MAX_SIGNATURES = 16
 MAX_SIZE = 2**63 - 1
@@ -31,18 +32,19 @@ class CheckpointInvalid(ValueError):
 
 @dataclass(frozen=True)
 class VerifierKey:
-    """A log's public identity: its name and 32-byte Ed25519 public key."""
+    """A signer's public identity: its name, 32-byte Ed25519 public key and what it signs."""
 
     name: str
     public: bytes
+    use: bytes = ED25519
 
     @property
     def key_id(self) -> bytes:
-        """SHA-256(name || 0x0A || 0x01 || public key)[:4], C2SP signed-note."""
-        return hashlib.sha256(self.name.encode() + b"\n" + ED25519 + self.public).digest()[:4]
+        """SHA-256(name || 0x0A || type || public key)[:4], C2SP signed-note."""
+        return hashlib.sha256(self.name.encode() + b"\n" + self.use + self.public).digest()[:4]
 
     def __str__(self) -> str:
-        encoded = base64.b64encode(ED25519 + self.public).decode()
+        encoded = base64.b64encode(self.use + self.public).decode()
         return f"{self.name}+{self.key_id.hex()}+{encoded}"
 
 
@@ -68,43 +70,44 @@ def _decode(text: str, what: str) -> bytes:
     return data
 
 
-def parse_vkey(text: str) -> VerifierKey:
-    """Read "<name>+<key id, 8 hex>+<base64 of 0x01 and the public key>". CheckpointInvalid if not."""
+def parse_vkey(text: str, use: bytes = ED25519) -> VerifierKey:
+    """Read "<name>+<key id, 8 hex>+<base64 of the type and the public key>" of a log's key, or of a
+    witness's (COSIGNATURE). CheckpointInvalid if it is none."""
     parts = text.strip().split("+", 2)  # the base64 part may hold a plus of its own
     if len(parts) != 3 or not _NAME.fullmatch(parts[0]):
         raise CheckpointInvalid("a verifier key reads name+id+key")
     data = _decode(parts[2], "the verifier key")
-    if len(data) != 33 or data[:1] != ED25519:
-        raise CheckpointInvalid("the verifier key is not an Ed25519 key of type 0x01")
-    key = VerifierKey(parts[0], data[1:])
+    if len(data) != 33 or data[:1] != use:
+        raise CheckpointInvalid(f"the verifier key is not an Ed25519 key of type 0x{use.hex()}")
+    key = VerifierKey(parts[0], data[1:], use)
     if key.key_id.hex() != parts[1]:
         raise CheckpointInvalid("the verifier key's id does not match its name and key")
     return key
 
 
-def _private(pem: bytes) -> Ed25519PrivateKey:
+def private_key(pem: bytes) -> Ed25519PrivateKey:
     key = load_pem_private_key(pem, password=None)
     if not isinstance(key, Ed25519PrivateKey):
         raise CheckpointInvalid("the log key is not an Ed25519 key")
     return key
 
 
-def vkey_for(origin: str, private_pem: bytes) -> str:
-    """The verifier key text to hand out, from the log's PKCS#8 PEM private key."""
-    if not _NAME.fullmatch(origin):
+def vkey_for(name: str, private_pem: bytes, use: bytes = ED25519) -> str:
+    """The verifier key text to hand out, from the PKCS#8 PEM private key of a log or a witness."""
+    if not _NAME.fullmatch(name):
         raise CheckpointInvalid("an origin has no spaces and no plus, e.g. example.com/log")
-    return str(VerifierKey(origin, _private(private_pem).public_key().public_bytes_raw()))
+    return str(VerifierKey(name, private_key(private_pem).public_key().public_bytes_raw(), use))
 
 
 def sign(checkpoint: Checkpoint, private_pem: bytes) -> str:
     """The signed note. Ed25519 is deterministic: signing the same head twice gives the same note."""
     key = parse_vkey(vkey_for(checkpoint.origin, private_pem))
     body = checkpoint.body()
-    signature = _private(private_pem).sign(body.encode())
+    signature = private_key(private_pem).sign(body.encode())
     return f"{body}\n— {key.name} {base64.b64encode(key.key_id + signature).decode()}\n"
 
 
-def _split_note(note: str) -> tuple[str, list[tuple[str, bytes]]]:
+def split_note(note: str) -> tuple[str, list[tuple[str, bytes]]]:
     """Text (with its last newline) and the signature lines as (name, key id || signature)."""
     if len(note.encode(errors="replace")) > MAX_NOTE_BYTES:
         raise CheckpointInvalid("the note is larger than 64 KiB")
@@ -130,7 +133,7 @@ def _split_note(note: str) -> tuple[str, list[tuple[str, bytes]]]:
 
 def open_note(note: str, key: VerifierKey) -> str:
     """The text of a note that `key` signed. Any other outcome raises CheckpointInvalid."""
-    text, signatures = _split_note(note)
+    text, signatures = split_note(note)
     ours = [data[4:] for name, data in signatures if name == key.name and data[:4] == key.key_id]
     if not ours:
         raise CheckpointInvalid("the note is not signed by this log key")

@@ -4,17 +4,21 @@ Promise: in one consistent snapshot, every leaf is computed anew from its entry'
 indices are dense, every tile, tree head and checkpoint follows from the leaves, every signature
 verifies; the first thing that does not fit is named. With `known`, a checkpoint you kept elsewhere,
 the log must extend it: this alone detects a history that was rewritten and signed again with the
-log's own key, or cut off at the end. Left out: whether what was logged is true.
+log's own key, or cut off at the end. Entries that were retired are compared with the archive when
+one is given, and said to be unchecked otherwise. A clock that went back is reported, not refused:
+the order is the tree's, the times are only the database's word.
+Left out: whether what was logged is true.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
 
-from byline.audit import merkle, mirror, store
+from byline.audit import merkle, mirror, monitor, store, tiles
 from byline.audit.base import keyring
 from byline.audit.base.errors import BylineError, InvalidInput
 from byline.audit.checkpoint import Checkpoint as Head
@@ -22,11 +26,7 @@ from byline.audit.checkpoint import CheckpointInvalid, open_checkpoint
 from byline.audit.models import Checkpoint, Entry, Tile, TreeHead
 from byline.audit.tiles import WIDTH, split
 
-_LEAVES = """
-    SELECT s.index, s.entry_id, s.leaf_hash, e.id, e.kind, e.subject, e.actor, e.payload::text, e.created
-    FROM byline_audit_sealedleaf s LEFT JOIN byline_audit_entry e ON e.id = s.entry_id
-    ORDER BY s.index
-"""
+CLOCK_SLACK = timedelta(minutes=15)  # entries are sealed as they commit; transactions are shorter than this
 # What the last frontier vouches for; a frontier from another server (a loaded dump) says nothing here.
 _SKIPPED = """
     SELECT min(e.id) FROM byline_audit_entry e
@@ -61,6 +61,8 @@ class FsckReport:
     tiles: int
     checkpoints: int
     known: int | None
+    retired: int = 0
+    warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         scope = (
@@ -71,11 +73,13 @@ class FsckReport:
         return (
             f"log {self.origin}: {self.size} entries sealed, {self.waiting} waiting, {self.tiles} tiles and"
             f" {self.checkpoints} checkpoints agree, root {self.root}\n{scope}"
+            + "".join(f"\nwarning: {warning}" for warning in self.warnings)
         )
 
 
-def fsck(known: str | None = None) -> FsckReport:
-    """Check everything. `known` is the text of a signed checkpoint of this log.
+def fsck(known: str | None = None, archive: monitor.Fetch | None = None) -> FsckReport:
+    """Check everything. `known` is the text of a signed checkpoint of this log, `archive` where the
+    bundles of retired entries are.
 
     FsckFailed for the first thing that does not fit; InvalidInput if `known` is no checkpoint of
     this log. Memory is bounded; time is linear in the log.
@@ -90,7 +94,7 @@ def fsck(known: str | None = None) -> FsckReport:
     if (kept := mirror.read()) is not None:
         marks.append((_opened(kept, vkey, str(mirror.path())), f"the checkpoint in {mirror.path()}"))
     with _snapshot():
-        run = _Run(vkey, marks)
+        run = _Run(vkey, marks, _Retired(archive))
         for row in _rows():
             run.leaf(*row)
         run.finish()
@@ -98,10 +102,12 @@ def fsck(known: str | None = None) -> FsckReport:
             origin=vkey.partition("+")[0],
             size=run.tree.size,
             root=run.tree.root().hex(),
-            waiting=Entry.objects.count() - run.tree.size,
+            waiting=Entry.objects.count() + run.retired.seen - run.tree.size,
             tiles=run.tiles,
             checkpoints=run.checkpoints,
             known=marks[0][0].size if known is not None else None,
+            retired=run.retired.seen,
+            warnings=tuple(run.warnings()),
         )
 
 
@@ -125,16 +131,75 @@ def _snapshot() -> Iterator[None]:
 
 def _rows() -> Iterator[tuple[Any, ...]]:
     with connection.chunked_cursor() as cursor:
-        cursor.execute(_LEAVES)
+        cursor.execute(store.ROWS + " ORDER BY s.index")
         while rows := cursor.fetchmany(2000):
             yield from rows
+
+
+class _Retired:
+    """Which leaves' entries may be gone, by the log's own word, and what the archive has of them."""
+
+    def __init__(self, archive: monitor.Fetch | None) -> None:
+        payloads = Entry.objects.filter(kind="audit.retired").values_list("payload", flat=True)
+        self._ranges = [(first, last) for payload in payloads for first, last in payload["ranges"]]
+        self._archive = archive
+        self._bundle: tuple[int, list[bytes]] = (-1, [])
+        self.seen = 0
+
+    def check(self, index: int, entry: int, stored: bytes) -> None:
+        """FsckFailed unless the entry may be gone and the archive, if there is one, has it as sealed."""
+        if not any(first <= index <= last for first, last in self._ranges):
+            raise FsckFailed(f"entry {entry} (leaf {index}) was deleted", index=index, entry=entry)
+        self.seen += 1
+        if self._archive is None:
+            return
+        number, at = divmod(index, WIDTH)
+        try:
+            if self._bundle[0] != number:
+                self._bundle = number, tiles.unpack(self._archive(tiles.path(tiles.ENTRIES, number)))
+            if merkle.leaf_hash(self._bundle[1][at]) == stored:
+                return
+        except (LookupError, merkle.MerkleError):
+            pass
+        raise FsckFailed(
+            f"retired entry {entry} (leaf {index}) is not in the archive as it was sealed",
+            index=index,
+            entry=entry,
+        )
+
+    def warning(self) -> str:
+        if self._archive is None and self.seen:
+            return f"{self.seen} retired entries were not checked: their bundles are in the archive"
+        return ""
+
+
+@dataclass
+class _Clock:
+    """Whether the entries' times go with their order, within what open transactions explain."""
+
+    newest: datetime | None = None
+    back: list[tuple[int, datetime]] = field(default_factory=list)  # the first only
+
+    def tick(self, index: int, created: datetime) -> None:
+        if self.newest is None or created > self.newest:
+            self.newest = created
+        elif not self.back and self.newest - created > CLOCK_SLACK:
+            self.back.append((index, created))
+
+    def warning(self) -> str:
+        if not self.back:
+            return ""
+        index, created = self.back[0]
+        return f"the clock went back: leaf {index} says {created:%Y-%m-%d %H:%M:%S} after a later time"
 
 
 class _Run:
     """The walk through the leaves, with everything that has to agree at certain sizes."""
 
-    def __init__(self, vkey: str, marks: list[tuple[Head, str]]) -> None:
+    def __init__(self, vkey: str, marks: list[tuple[Head, str]], retired: _Retired) -> None:
         self.tree = merkle.CompactRange()
+        self.retired = retired
+        self._clock = _Clock()
         self.tiles = self.checkpoints = 0
         self._vkey = vkey
         self._marks = sorted(marks, key=lambda mark: mark[0].size)
@@ -147,13 +212,20 @@ class _Run:
         self._checkpoint = next(self._signed, None)
         self._roots()
 
+    def warnings(self) -> list[str]:
+        """What somebody should look at, though the log holds."""
+        return [text for text in (self._clock.warning(), self.retired.warning()) if text]
+
     def leaf(self, index: int, sealed: int, stored: bytes, pk: int | None, *columns: Any) -> None:
         """Take the next leaf: its place, the entry it names and its hash, then the entry as it is now."""
         if index != self.tree.size:
             raise FsckFailed(f"leaf {self.tree.size} is missing: next is {index}", index=self.tree.size)
         if pk is None:
-            raise FsckFailed(f"entry {sealed} (leaf {index}) was deleted", index=index, entry=sealed)
-        digest = store.leaf(pk, *columns)
+            digest = bytes(stored)
+            self.retired.check(index, sealed, digest)
+        else:
+            digest = store.leaf(pk, *columns)
+            self._clock.tick(index, columns[-1])
         if digest != bytes(stored):
             raise FsckFailed(
                 f"entry {pk} (leaf {index}) is not what was sealed: one of them was changed",

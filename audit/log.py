@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
-from byline.audit import canonical, kinds, merkle, store
+from byline.audit import canonical, kinds, merkle, pseudonyms, store
 from byline.audit.base import keyring
 from byline.audit.base.errors import BylineError, InvalidInput
 from byline.audit.models import Checkpoint, Entry, SealedLeaf
@@ -43,9 +43,10 @@ class LogDamaged(BylineError):
 def append(kind: str, *, subject: str, actor: str, payload: dict[str, Any]) -> Entry:
     """Insert one entry in the caller's transaction.
 
-    `subject` (what it is about) and `actor` (who did it) are at most 200 characters. KindError or
-    CanonicalError for a payload that does not fit the kind or has no canonical form (floats!),
-    InvalidInput for one over 60,000 bytes: defects of the caller, raised before anything is written.
+    `subject` (what it is about) and `actor` (who did it) are at most 200 characters; an actor that does
+    not begin with "system:" is a person and is logged as a pseudonym. KindError or CanonicalError for a
+    payload that does not fit the kind or has no canonical form (floats!), InvalidInput for one over
+    60,000 bytes: defects of the caller, raised before anything is written.
     """
     kinds.check(kind, payload)
     for name, value in (("subject", subject), ("actor", actor)):
@@ -55,6 +56,7 @@ def append(kind: str, *, subject: str, actor: str, payload: dict[str, Any]) -> E
     data = canonical.encode(payload)
     if len(data) > canonical.MAX_PAYLOAD_BYTES:
         raise InvalidInput(f"a payload has at most {canonical.MAX_PAYLOAD_BYTES} bytes of canonical JSON")
+    actor = pseudonyms.actor(actor)
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, [kind, subject, actor, data.decode()])
         pk, created, txid = cursor.fetchone()
@@ -99,6 +101,24 @@ def proof(entry_pk: int | str) -> dict[str, Any] | None:
     except (canonical.CanonicalError, merkle.MerkleError, ProofInvalid) as error:
         raise LogDamaged(f"entry {pk} does not lead to what was signed: {error}") from error
     return found
+
+
+def consistency(old: int, new: int) -> list[str]:
+    """Hashes (hex) proving that the tree of `new` entries begins with that of `old` (RFC 6962 2.1.2).
+
+    InvalidInput unless 0 <= old <= new <= the newest checkpoint's size.
+    """
+    newest = Checkpoint.objects.order_by("-size").first()
+    if not 0 <= old <= new <= (newest.size if newest else 0):
+        raise InvalidInput("sizes run from 0 to the newest checkpoint's, the old one first")
+    return [item.hex() for item in store.consistency_path(old, new)]
+
+
+def inclusion(leaf_hash: bytes) -> dict[str, Any] | None:
+    """Where a leaf is, for somebody who has the entry: index, path, checkpoint, but not the entry."""
+    leaf = SealedLeaf.objects.filter(leaf_hash=leaf_hash).order_by("index").first()
+    found = proof(leaf.entry_id) if leaf else None
+    return {key: value for key, value in found.items() if key != "entry"} if found else None
 
 
 def wait(entry_pk: int | str, timeout_s: float) -> dict[str, Any]:

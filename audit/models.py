@@ -1,11 +1,14 @@
-"""The log's five tables. Rows are only ever added; the database refuses the rest (migrations/0002_guards.py).
+"""The log's tables. Rows are only ever added; the database refuses the rest (migrations/0002_guards.py).
 
 Promises: an entry is one plain insert in the caller's transaction, with no lock shared between
 writers; the database itself stamps `created` and `txid`, whatever the writer says. The sealer
 gives committed entries dense indices (`SealedLeaf`), stores full tiles, then a tree head, and only
 when these are committed a signed checkpoint over it.
-Left out: foreign keys from leaf to entry. They would cost a lookup per sealed row and forbid
-partitions later; fsck checks the same and more.
+Entries lie in one partition per quarter (migrations/0004_partitions.py), so that old ones can be
+dropped whole once they are in the archive. Only the table of pseudonyms, which is no part of the
+log, may be erased from.
+Left out: foreign keys from leaf to entry. They would cost a lookup per sealed row; fsck checks
+the same and more.
 """
 
 from typing import Any
@@ -20,7 +23,7 @@ class Entry(models.Model):
 
     kind = models.CharField(max_length=100)
     subject = models.CharField(max_length=200)  # what it is about, e.g. "request:<uuid>"
-    actor = models.CharField(max_length=200)  # who or what did it, e.g. "user:7" or "runner"
+    actor = models.CharField(max_length=200)  # "system:<part>" or "person:<token>", see pseudonyms.py
     payload = models.JSONField()
     created = models.DateTimeField(editable=False)  # clock_timestamp() at insert, by trigger
     txid = models.BigIntegerField(editable=False)  # pg_current_xact_id() at insert, by trigger
@@ -89,6 +92,32 @@ class Checkpoint(models.Model):
     size = models.BigIntegerField(primary_key=True)
     root = models.BinaryField()  # 32 bytes
     note = models.TextField()
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        default_permissions = ("view",)
+
+
+class Cosignature(models.Model):
+    """A witness's signature line over a checkpoint of ours (C2SP tlog-cosignature)."""
+
+    size = models.BigIntegerField()
+    witness = models.CharField(max_length=200)
+    line = models.TextField()
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(fields=["size", "witness"], name="byline_audit_cosignature_once")
+        ]
+
+
+class Pseudonym(models.Model):
+    """Whose token it is. Erasing a row erases the person from the log; the log stays as it is."""
+
+    name = models.CharField(max_length=200, primary_key=True)
+    token = models.CharField(max_length=32, unique=True)
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -3,9 +3,10 @@
 Promise: tile (level, n) holds MTH(D[(n*256+i) * 256^level : (n*256+i+1) * 256^level]) for
 i in 0..255; only full tiles are ever stored (with their own root, which is one hash of the tile
 above), so nothing stored ever changes. A partial tile is the first hashes of what will be full.
-Left out: serving tiles and entry bundles over HTTP; `path` is ready for that.
+Left out: where tiles come from (store.py, archive.py) and who may ask for them (serving.py).
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,13 +34,49 @@ def split(hashes: bytes) -> list[bytes]:
     return [hashes[at : at + merkle.HASH_SIZE] for at in range(0, len(hashes), merkle.HASH_SIZE)]
 
 
-def path(level: int, index: int, width: int = WIDTH) -> str:
+ENTRIES = "entries"  # in place of the level: the bundle of the entries themselves
+_PATH = re.compile(
+    r"tile/(?P<level>[0-5]?[0-9]|6[0-3]|entries)/(?P<index>(?:x[0-9]{3}/){0,6}[0-9]{3})"
+    r"(?:\.p/(?P<width>[1-9][0-9]{0,2}))?"
+)
+
+
+def path(level: int | str, index: int, width: int = WIDTH) -> str:
     """The tile's address below the log's prefix, e.g. tile/0/x001/x234/067 or tile/1/000.p/17."""
     parts = [f"{index % 1000:03}"]
     while index := index // 1000:
         parts.insert(0, f"x{index % 1000:03}")
     partial = "" if width == WIDTH else f".p/{width}"
     return f"tile/{level}/{'/'.join(parts)}{partial}"
+
+
+def parse_path(address: str) -> tuple[int | str, int, int]:
+    """(level or ENTRIES, index, width) of an address. MerkleError unless it is the one way to write it."""
+    found = _PATH.fullmatch(address)
+    if found:
+        level = ENTRIES if found["level"] == ENTRIES else int(found["level"])
+        index = int(found["index"].replace("x", "").replace("/", ""))
+        width = int(found["width"] or WIDTH)
+        if path(level, index, width) == address:
+            return level, index, width
+    raise merkle.MerkleError("no tile has this address")
+
+
+def pack(entries: list[bytes]) -> bytes:
+    """An entry bundle: each entry after its length, two bytes, big-endian."""
+    return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
+
+
+def unpack(bundle: bytes) -> list[bytes]:
+    """The entries of a bundle. MerkleError if it is cut off."""
+    entries, at = [], 0
+    while at < len(bundle):
+        end = at + 2 + int.from_bytes(bundle[at : at + 2], "big")
+        if end > len(bundle) or at + 2 > len(bundle):
+            raise merkle.MerkleError("an entry bundle is cut off")
+        entries.append(bundle[at + 2 : end])
+        at = end
+    return entries
 
 
 def grow(size: int, leaves: list[bytes], fetch: Fetch) -> list[FullTile]:

@@ -3,10 +3,14 @@
 Promise: `verify_proof` returns the entry only if its canonical bytes hash to the leaf, the leaf
 is in the tree at the stated index (RFC 6962), and that tree's head is signed by the log key you
 supplied (C2SP checkpoint). Every other outcome raises ProofInvalid with a reason.
+`python3 -m byline.audit.verify PROOF.json KEY-FILE` does the same where nothing of ours is installed.
 Left out: whether the log also showed others a different tree. That takes a checkpoint from
 somebody else (`byline audit fsck --known`), and a proof file cannot tell.
 """
 
+import json
+import sys
+from pathlib import Path
 from typing import Any
 
 from byline.audit import canonical, merkle
@@ -81,3 +85,13 @@ def verify_proof(proof: dict[str, Any], vkey: str) -> dict[str, Any]:
     except merkle.MerkleError as error:
         raise ProofInvalid(str(error)) from error
     return entry
+
+
+if __name__ == "__main__":
+    try:
+        proven = verify_proof(
+            json.loads(Path(sys.argv[1]).read_bytes()), Path(sys.argv[2]).read_text().strip()
+        )
+    except (ProofInvalid, ValueError) as problem:
+        sys.exit(f"NOT proven: {problem}")
+    sys.stdout.write(f"proven: {json.dumps(proven, ensure_ascii=False)}\n")

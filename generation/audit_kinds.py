@@ -57,6 +57,7 @@ register(
         "model": str,
         "model_version": str,
         "weights": str,
+        "model_owner": str,  # the desk that answers for the model, "" where none is named
         "mark": Hex64,
         "audio_mark": Hex64 | None,
         "profile": str,

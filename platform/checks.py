@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from byline.audit.base import conf, keyring
+from byline.audit.base.errors import ConfigurationError
 from byline.platform import environment, keys
 
 _Apps = Sequence[AppConfig] | None
@@ -66,6 +67,17 @@ def check_policy_file(app_configs: _Apps = None, **_: Any) -> Iterable[CheckMess
             hint="Correct BYLINE['POLICY_FILE'], or leave it out for the policy that comes with Byline.",
             id="byline.E005",
         )
+
+
+@register(Tags.compatibility)
+def check_witnesses(app_configs: _Apps = None, **_: Any) -> Iterable[CheckMessage]:
+    """E006: a witness that could never be asked, or whose line could never be verified."""
+    from byline.platform.ledger import witnesses
+
+    try:
+        witnesses.configured()
+    except ConfigurationError as error:
+        yield Error(str(error), hint="Correct BYLINE['WITNESSES'].", id="byline.E006")
 
 
 @register(Tags.security)

@@ -47,14 +47,3 @@ def manifest(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def verify(request: HttpRequest) -> HttpResponse:
     """The page on which anyone drops a file. The answer comes from POST /api/v1/verify."""
     return render(request, "byline/verify.html")
-
-
-@require_safe
-def checkpoint(request: HttpRequest) -> HttpResponse:
-    """The newest signed checkpoint of the log (C2SP tlog-checkpoint), as text."""
-    from byline.audit.models import Checkpoint
-
-    newest = Checkpoint.objects.order_by("-size").first()
-    if newest is None:
-        raise Http404("The log is still empty.")
-    return HttpResponse(newest.note, content_type="text/plain; charset=utf-8")

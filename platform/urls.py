@@ -5,7 +5,7 @@ The editors' screens are not here: Wagtail finds them through its hooks (platfor
 
 from django.urls import include, path
 
-from byline.platform import pages
+from byline.platform import audit_pages, pages
 
 app_name = "byline"
 
@@ -15,5 +15,8 @@ urlpatterns = [
     path("credentials/<uuid:public_id>/clip.mp4", pages.clip, name="clip"),
     path("credentials/<uuid:public_id>/manifest.c2pa", pages.manifest, name="manifest"),
     path("verify/", pages.verify, name="verify-page"),
-    path("audit/checkpoint", pages.checkpoint, name="checkpoint"),
+    path("audit/checkpoint", audit_pages.checkpoint, name="checkpoint"),
+    path("audit/tile/<path:address>", audit_pages.resource, name="audit-tile"),
+    path("audit/proof/consistency", audit_pages.consistency, name="audit-consistency"),
+    path("audit/proof/inclusion", audit_pages.inclusion, name="audit-inclusion"),
 ]

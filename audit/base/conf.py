@@ -16,6 +16,11 @@ DEFAULTS: dict[str, Any] = {
     "PROFILE": "newsroom",  # default policy profile
     "LOG_ORIGIN": "byline.local/log",  # first line of every checkpoint (C2SP tlog-checkpoint)
     "SEAL_INTERVAL_S": 0.2,
+    "PUBLIC_LOG_ENTRIES": False,  # hash tiles are public; entries tell when and how much was made
+    "WITNESSES": [],  # [{"VKEY": "name+id+key", "URL": "https://..."}] asked to cosign (C2SP tlog-witness)
+    "WITNESS_INTERVAL_S": 10.0,
+    "RETENTION_REGIMES": ["eu"],  # whose minimum holds here: names of platform/ledger/retention.yaml
+    "MODEL_OWNER": "",  # the desk or role that answers for the models in use; never a person's name
     "PROOF_TIMEOUT_S": 60.0,  # the prove stage waits this long for a covering checkpoint
     "LEASE_S": 60.0,  # a claimed job is free again when its lease ran out
     "HEARTBEAT_S": 10.0,

@@ -25,6 +25,7 @@ def fingerprint(request: Any, artefact: Artefact) -> Outcome:
 
 def log(request: Any, artefact: Artefact) -> Outcome:
     """Append the asset's entry, keyed by its content digest: one clip, one leaf."""
+    from byline.audit.base import conf
     from byline.audit.digest import content_digest
     from byline.generation.publication import mark_id
 
@@ -40,6 +41,7 @@ def log(request: Any, artefact: Artefact) -> Outcome:
         "model": made["model"],
         "model_version": made["model_version"],
         "weights": made["weights_sha256"] or made["revision"],
+        "model_owner": str(conf.get("MODEL_OWNER")),
         "mark": request.commit("mark", f"{mark_id(request):016x}"),
         "audio_mark": request.commit("audio_mark", f"{request.audio_id:08x}") if audio_marked else None,
         "profile": request.profile,

@@ -8,7 +8,7 @@ import base64
 
 import psycopg
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from byline.audit import canonical, fsck, kinds, log, merkle, mirror, seal
 from byline.audit.base import conf, keyring
@@ -21,7 +21,7 @@ from byline.platform.database.roles import acting_as
 
 pytestmark = pytest.mark.django_db(transaction=True)
 kinds.register("test.attack", required={"n": int})
-TABLES = [f"byline_audit_{name}" for name in ("entry", "sealedleaf", "tile", "treehead", "checkpoint")]
+TABLES = [f"byline_audit_{name}" for name in ("entry", "sealedleaf", "tile", "treehead", "checkpoint", "cosignature")]
 
 
 def append(n):
@@ -125,8 +125,12 @@ def test_the_app_cannot_seal_and_the_sealer_cannot_append(connect_as):
 
 def test_upsert_is_no_way_round(entries):
     with acting_as("owner"), pytest.raises(Exception, match="only ever added"):
-        Entry.objects.bulk_create(
-            entries[:1], update_conflicts=True, unique_fields=["id"], update_fields=["actor"]
+        victim = entries[0]
+        connection.cursor().execute(
+            "insert into byline_audit_entry (id, kind, subject, actor, payload, created)"
+            " select id, kind, subject, actor, payload, created from byline_audit_entry where id = %s"
+            " on conflict (id, created) do update set actor = 'nobody'",
+            [victim.pk],
         )
 
 

@@ -1,4 +1,4 @@
-"""Runs the sealer: batches new entries of the log into its tree and signs checkpoints."""
+"""Runs the sealer: batches new entries of the log into its tree, signs checkpoints, asks witnesses."""
 
 import os
 import signal
@@ -15,10 +15,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         from byline.audit import seal
+        from byline.platform.ledger import witnesses
 
         os.environ["BYLINE_PROCESS"] = "sealer"
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        # A daemon: a witness that does not answer must not keep the sealer from ending.
+        threading.Thread(target=witnesses.run, args=(stop,), name="witnesses", daemon=True).start()
         with roles.acting_as("sealer"):
             seal.run(stop.is_set)

@@ -1,0 +1,56 @@
+"""The quick way from PostgreSQL's JSON text to a leaf gives the bytes of the general one."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from byline.audit import canonical, store
+
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
+# Numbers that are not integers, long integers, escapes, non-ASCII, controls: all that jsonb can hold.
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=40)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def general(payload: object, subject: str) -> bytes | None:
+    """canonical.encode, the one form that the standard library gives; None where there is none."""
+    entry = canonical.entry(pk=7, kind="a.b", subject=subject, actor="a", payload=payload, created=MOMENT)
+    try:
+        return canonical.encode(entry)
+    except canonical.CanonicalError:
+        return None
+
+
+@given(st.dictionaries(TEXT, VALUES, max_size=5), TEXT)
+def test_quick_and_general_way_agree(payload, subject):
+    text = json.dumps(payload, ensure_ascii=False)  # jsonb prints "a": 1, as json.dumps does
+    wanted = general(json.loads(text), subject)
+    found = store.leaf_data(7, "a.b", subject, "a", text, MOMENT)
+    if wanted is None:
+        assert b"uncanonical_sha256" in found
+    else:
+        assert found == wanted
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        '{"a": 1.5}',
+        '{"a": [1.5]}',
+        '{"a": [0, -2.25]}',
+        '{"a": 9007199254740993}',
+        '{"é": 1}',
+        '{"a\\u007f": 1}',
+        '{"a\x7f": 1}',
+        "[" * 17 + "]" * 17,
+    ],
+)
+def test_what_has_no_canonical_form_never_gets_one(payload):
+    assert b"uncanonical_sha256" in store.leaf_data(7, "a.b", "s", "a", payload, MOMENT)
