@@ -30,9 +30,6 @@ from byline.provenance import certs
 
 DJANGO_SECRET = "django_secret.txt"  # noqa: S105
 _RECEIPTS = ["receipt", "receipt_vkey"]  # a home made before receipts existed gets its pair later
-    "receipt",
-    "receipt_vkey",
-]  # a home made before receipts existed gets its pair at the next set-up
 _RANDOM_BYTES = {"watermark": 32, "id": 32, "data": 32}
 
 
