@@ -97,7 +97,7 @@ def read(path: Path, trust: TrustBundle, *, manifest: bytes | None = None) -> Ma
     Never raises for what the file contains; OSError as the system gives it.
     """
     found = formats.sniff(path)
-    if found is None or not found.manifests:
+    if found is None or (not found.manifests and manifest is None):
         if manifest is None and formats.has_manifest_traces(path):
             return ManifestReading("damaged", detail="the file holds a manifest but is of no readable format")
         return ManifestReading("unsupported", detail="manifests in this format cannot be read")
@@ -175,7 +175,10 @@ def crjson(
     if found is None:
         return None
     try:
-        with path.open("rb") as stream, _reader(found.mime, stream, trust, manifest, stampers=stampers) as reader:
+        with (
+            path.open("rb") as stream,
+            _reader(found.mime, stream, trust, manifest, stampers=stampers) as reader,
+        ):
             made = json.loads(reader.crjson())
     except (_NoManifest, _RemoteManifest, ValueError, RecursionError):
         return None

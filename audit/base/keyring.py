@@ -57,7 +57,7 @@ def path(purpose: str) -> Path:
 
 
 def read(purpose: str) -> bytes:
-    """The key in use. KeyRefused for a signing key in the web process, KeyUnavailable if absent or exposed."""
+    """The key in use. KeyRefused in the web process if it signs, KeyUnavailable if absent or exposed."""
     return _read(purpose, path(purpose))
 
 
