@@ -2,17 +2,14 @@
 
 Promises: the verifier asks a RecordSource and never learns which kind; `DirectoryRecords` needs no
 Django, so what was published stays recoverable when the site is gone. `DatabaseRecords` answers
-for published clips only and everything else looks like an unknown id. `export` writes detection
+for published clips only and everything else looks like an unknown id. `write_directory` writes detection
 keys: whoever holds them can look for our marks, and could also write or remove them, so an
 export is as private as the key ring. Left out: search of sounds in the database (their index is made
 in memory, which is right for tens of thousands of clips).
 """
 
-import hashlib
 import json
 import os
-import shutil
-import tempfile
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -222,38 +219,6 @@ def _most_alike_sound(
     found = index.best(query)
     records = source.of_ids([found[0]]) if found else []
     return (records[0], found[1]) if found and records else None
-
-
-def export(directory: Path) -> int:
-    """Write keys for detection, published records, their manifests and how to use them; how many.
-
-    Replaces an earlier export whole, refuses to replace anything else. Logs that it was done.
-    """
-    from django.db import transaction
-
-    from byline.audit import log
-
-    if directory.exists() and any(directory.iterdir()) and not (directory / INDEX).is_file():
-        raise BadRecords(f"{directory} holds something else", help="Give an empty or a new directory.")
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".records-", dir=directory.parent))  # 0700
-    try:
-        source = DatabaseRecords()
-        count = write_directory(scratch, source)
-        digest = hashlib.sha256((scratch / INDEX).read_bytes()).hexdigest()
-        with transaction.atomic():
-            log.append(
-                "provenance.exported",
-                subject="records",
-                actor="system:export",
-                payload={"records": count, "index": digest},
-            )
-        if directory.exists():
-            shutil.rmtree(directory)
-        scratch.rename(directory)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return count
 
 
 class Exportable(Protocol):
