@@ -94,5 +94,6 @@ def _provenance_record(row: GenerationRequest, payload: Mapping[str, Any]) -> Ma
         manifest=payload["manifest"],
         proof=payload["proof"],
         fingerprints=payload["hashes"],
+        sound=payload["sound"],
     )
     return {"record": str(record.pk)}

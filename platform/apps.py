@@ -14,7 +14,7 @@ class PlatformConfig(AppConfig):
     def ready(self) -> None:
         from django.conf import settings
 
-        from byline.platform import checks  # noqa: F401
+        from byline.platform import audit_kinds, checks  # noqa: F401
 
         # Tasks go out through the current Celery app. A host project has its own; only the
         # product's own settings (they alone have DATABASE_ROLES) make ours the current one.

@@ -29,6 +29,7 @@ from byline.audit.checkpoint import VerifierKey
 from byline.provenance import certs
 
 DJANGO_SECRET = "django_secret.txt"  # noqa: S105
+_RECEIPTS = ["receipt", "receipt_vkey"]  # a home made before receipts existed gets its pair later
 _RANDOM_BYTES = {"watermark": 32, "id": 32, "data": 32}
 
 
@@ -58,6 +59,10 @@ def create(home: Path) -> list[str]:
             lost = missing()
         if not lost:
             return []
+        if lost == _RECEIPTS:
+            with _as_home(home):
+                _create_receipt_key()
+            return lost
         if len(lost) < len(keyring.FILES):
             raise ConfigurationError(
                 f"keys are missing in {home / 'keys'}: {', '.join(lost)}",
@@ -101,20 +106,30 @@ def _create_all() -> None:
     for purpose, size in _RANDOM_BYTES.items():
         keyring.write(purpose, secrets.token_bytes(size))
     _create_log_key()
+    _create_receipt_key()
     descriptor = os.open(keyring.directory() / DJANGO_SECRET, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as handle:
         handle.write(secrets.token_urlsafe(48).encode())
 
 
 def _create_log_key() -> None:
+    _create_ed25519("log", conf.get("LOG_ORIGIN"))
+
+
+def _create_receipt_key() -> None:
+    """The web process may read this key: it signs what this site answered, and no media and no log."""
+    _create_ed25519("receipt", f"{conf.get('LOG_ORIGIN')}/receipts")
+
+
+def _create_ed25519(purpose: str, name: str) -> None:
     key = Ed25519PrivateKey.generate()
     public = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    line = vkey_line(conf.get("LOG_ORIGIN"), public) + "\n"
+    line = vkey_line(name, public) + "\n"
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    keyring.write("log_vkey", line.encode())
-    keyring.write("log", private)
+    keyring.write(f"{purpose}_vkey", line.encode())
+    keyring.write(purpose, private)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from byline.audit.base.errors import BylineError
 logger = logging.getLogger(__name__)
 
 _MEMORY = 6 * 1024**3  # address space; frames of a bounded clip plus the libraries that read them
-_VERDICTS = {0, 10, 11, 12, 13, 14, 15}
+_VERDICTS = {0, 10, 11, 12, 13, 14, 15, 16}
 _PLACES = threading.BoundedSemaphore(2)
 _PATIENCE_S = 5.0
 
@@ -40,22 +40,22 @@ class VerificationBusy(BylineError):
     help = "Try again in a minute, or run `byline verify` on your own machine."
 
 
-def verify_descriptor(descriptor: int) -> dict[str, Any]:
-    """The report of `byline verify` for an open file.
+def verify_descriptor(descriptor: int, *options: str) -> dict[str, Any]:
+    """The report of `byline verify` for an open file; `options` are further words for that command.
 
     Raises VerificationStopped when a limit is hit, VerificationBusy when no place is free.
     """
     if not _PLACES.acquire(timeout=_PATIENCE_S):
         raise VerificationBusy("too many files are being verified right now")
     try:
-        report = _in_child(descriptor)
+        report = _in_child(descriptor, options)
     finally:
         _PLACES.release()
     report.pop("file", None)  # the descriptor's name says nothing to anybody
     return report
 
 
-def _in_child(descriptor: int) -> dict[str, Any]:
+def _in_child(descriptor: int, options: tuple[str, ...]) -> dict[str, Any]:
     seconds = float(conf.get("VERIFY_MAX_SECONDS"))
 
     def bounds() -> None:
@@ -65,7 +65,7 @@ def _in_child(descriptor: int) -> dict[str, Any]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
     child = subprocess.Popen(
-        [sys.executable, "-m", "byline.platform.cli", "verify", "--json", f"/dev/fd/{descriptor}"],
+        [sys.executable, "-m", "byline.platform.cli", "verify", "--json", *options, f"/dev/fd/{descriptor}"],
         pass_fds=[descriptor],
         preexec_fn=bounds,
         stdin=subprocess.DEVNULL,

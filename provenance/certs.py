@@ -6,7 +6,7 @@ section 14.5.1: v3, ECDSA P-256, key usage digitalSignature alone, EKU emailProt
 c2pa-kp-claimSigning, authority key identifier); the stamp certificate follows RFC 3161 section 2.3
 (one critical EKU, timeStamping). The time-stamp root's key is thrown away after its one use.
 Every subject contains "development": these roots are on nobody's trust list, so a file signed
-here is verified only by those who were given the roots. Left out: CSRs, PKCS#11 and KMS, renewal.
+here is verified only by those who were given the roots. Left out: intermediate authorities.
 """
 
 import datetime as dt
@@ -88,10 +88,47 @@ def root(common_name: str, *, days: int = _CA_DAYS) -> Issued:
 
 
 def leaf(issuer: Issued, common_name: str, usages: list[ObjectIdentifier], *, days: float) -> Issued:
-    """An end-entity certificate for digital signatures with the given critical extended key usages."""
+    """An end-entity certificate with a key of its own; see `certify`."""
     key = ec.generate_private_key(ec.SECP256R1())
+    return Issued(_certificate(issuer, common_name, key.public_key(), usages, days), key)
+
+
+def certify(
+    issuer: Issued,
+    common_name: str,
+    public: ec.EllipticCurvePublicKey,
+    usages: list[ObjectIdentifier],
+    *,
+    days: float,
+) -> bytes:
+    """PEM of an end-entity certificate for digital signatures with the given critical extended key usages.
+
+    For a key whose private half is elsewhere, for example on a PKCS#11 token.
+    """
+    return _certificate(issuer, common_name, public, usages, days).public_bytes(serialization.Encoding.PEM)
+
+
+def stored_root() -> Issued:
+    """This installation's own signing root. KeyUnavailable or ConfigurationError when it is not ours."""
+    certificate = x509.load_pem_x509_certificate(keyring.read("c2pa_ca_cert"))
+    key = serialization.load_pem_private_key(keyring.read("c2pa_ca"), password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
+        raise ConfigurationError(
+            "the signing root in the key ring has no private key here",
+            help="Ask your authority for a certificate: `byline keys csr`, then `byline keys install CHAIN`.",
+        )
+    return Issued(certificate, key)
+
+
+def _certificate(
+    issuer: Issued,
+    common_name: str,
+    public: ec.EllipticCurvePublicKey,
+    usages: list[ObjectIdentifier],
+    days: float,
+) -> x509.Certificate:
     builder = (
-        _builder(_name(common_name), issuer.certificate.subject, key.public_key(), days)
+        _builder(_name(common_name), issuer.certificate.subject, public, days)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage(usages), critical=True)
@@ -99,7 +136,7 @@ def leaf(issuer: Issued, common_name: str, usages: list[ObjectIdentifier], *, da
             x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False
         )
     )
-    return Issued(builder.sign(issuer.key, hashes.SHA256()), key)
+    return builder.sign(issuer.key, hashes.SHA256())
 
 
 def _signing_authority() -> dict[str, bytes]:

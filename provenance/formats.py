@@ -74,6 +74,11 @@ def sniff_bytes(head: bytes) -> MediaFormat | None:
     return None
 
 
+def sidecar_of(path: Path) -> Path:
+    """Where the manifest of a file that cannot hold one stands: beside it, with the suffix .c2pa."""
+    return path.with_suffix(".c2pa")
+
+
 def has_manifest_traces(path: Path) -> bool:
     """Whether the bytes of a C2PA manifest store are anywhere in the file, readable or not."""
     if path.stat().st_size == 0:

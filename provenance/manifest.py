@@ -1,32 +1,42 @@
-"""The facts of a clip as a C2PA 2.4 claim. Pure: no key, no file, no clock.
+"""The facts of a file as a C2PA 2.4 claim. Pure: no key, no file, no clock.
 
 Promises (conformance 0.2): specVersion "2.4.0" in claim_generator_info; `c2pa.actions.v2` first, in
-created_assertions, allActionsIncluded true, `c2pa.created` with a digitalSourceType; each mark is
-declared as `c2pa.watermarked.bound` with a `c2pa.soft-binding`; `c2pa.ai-disclosure` per model;
-`cawg.training-mining` refuses; `org.byline.audit` carries the log entry's proof. What we made or
-know is a created assertion, signed as ours; only the refusal of training is gathered.
-Never inside: prompts, the words spoken, people's names, seeds. Our two marks are not on the C2PA
-list of soft-binding algorithms, and the action's description says so. Left out: ingredients;
-`relatedAssertions` of an action (it needs a hash that the library computes later).
+created_assertions, allActionsIncluded set, beginning with `c2pa.created` (with a digitalSourceType)
+or, for a version of another file, `c2pa.opened` (with its parent); each mark is declared as
+`c2pa.watermarked.bound` with a `c2pa.soft-binding`, registered on the C2PA list or not, and why;
+`c2pa.ai-disclosure` per model, the models as inputTo ingredients; `org.byline.audit` carries the log
+entry's proof. What we made or know is a created assertion, signed as ours; the wish about training
+and the description for people (`cawg.metadata`) are gathered. docs/manifest.md lists every assertion.
+Never inside: the words spoken, people's names, seeds, and the prompt only when an operator chose so.
+Left out: `relatedAssertions` of a mark's action: it is a hashed URI, the library salts each assertion
+anew while it signs and does not fill the hash in, and a wrong hash is worse than none.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from byline.audit.base.errors import InvalidInput
+from byline.provenance.actions import MAX_TEXT, BadAction, Operation, Region
+from byline.provenance.ingredients import UNKNOWN_LICENCE, Ingredient, examine
+from byline.provenance.marks.algorithms import ALGORITHMS
+from byline.provenance.metadata import PromptDisclosure, description
+from byline.provenance.profiles import Choices
+from byline.provenance.trust import TrustBundle
+
+__all__ = ["BadManifestFacts", "ManifestFacts", "ModelFact", "Operation", "Region", "SoftBinding", "build"]
 
 SPEC_VERSION = "2.4.0"
 VIDEO_MARK_ALG = "io.byline.video.ss64.1"
 AUDIO_MARK_ALG = "io.byline.audio.ss32.1"
 AUDIT_LABEL = "org.byline.audit"
-_IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+RECEIPT_LABEL = "c2pa.repository-receipt"
+# What a clip that we made as a whole can be. Versions of other files keep their parent's word for it.
 SOURCE_TYPES = {"trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "algorithmicMedia"}
-# Actions we may claim beside created and watermarked (C2PA 2.4 section 18.15; the library accepts any name).
-OPERATIONS = {"c2pa.addedText", "c2pa.edited", "c2pa.dubbed", "c2pa.mixed", "c2pa.placed", "c2pa.transcoded"}
+_OVERSIGHT = ("fully_autonomous", "prompt_guided", "human_validated")
 _MODEL_TYPE = "c2pa.types.model"
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,199}")
-_MAX_TEXT = 300
 # Control characters, lone surrogates, and bidi controls that would make a title read as another.
 _UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -45,14 +55,23 @@ class ModelFact:
     version: str
     role: str
     identifier: str = ""  # purl or hub id with revision, when the model has one
+    licence: str = UNKNOWN_LICENCE
+    text_encoder: str = ""  # name and revision of what turned the prompt into numbers
+    weights_sha256: str = ""
 
 
 @dataclass(frozen=True)
-class Operation:
-    """One further action, e.g. Operation("c2pa.addedText", "title, captions and label drawn in")."""
+class SoftBinding:
+    """A mark that was written: `alg` as in marks.algorithms, its value, and what carries it.
 
-    action: str
-    description: str
+    `written` False: the mark came with the parent and was found again; it is declared, not claimed as
+    an action of this file.
+    """
+
+    alg: str
+    value: str
+    where: str
+    written: bool = True
 
 
 @dataclass(frozen=True)
@@ -60,7 +79,8 @@ class ManifestFacts:
     """Everything a manifest says. `mark_id` (64 bits) is in the picture, `audio_id` (32 bits) in the speech.
 
     `proof` is the audit proof as `byline.audit.log.proof` gives it. `title` is public: it must not
-    be the prompt.
+    be the prompt. `bindings` are marks of other makers. `models` may be empty only for a version of
+    another file (`build` was given a parentOf ingredient).
     """
 
     title: str
@@ -73,31 +93,65 @@ class ManifestFacts:
     audio_id: int | None = None
     operations: tuple[Operation, ...] = ()
     human_oversight: str = "prompt_guided"
+    bindings: tuple[SoftBinding, ...] = ()
+    marks_written: bool = True  # False: mark_id and audio_id came with the parent
+    complete: bool = True  # allActionsIncluded
 
 
-def build(facts: ManifestFacts) -> dict[str, Any]:
-    """The builder JSON for `signing.sign_file`. BadManifestFacts names the first fact that does not fit."""
-    _check(facts)
-    marks = _marks(facts)
+def build(
+    facts: ManifestFacts,
+    *,
+    ingredients: Sequence[Ingredient] = (),
+    choices: Choices | None = None,
+    prompt: PromptDisclosure | None = None,
+) -> dict[str, Any]:
+    """The builder JSON for `signing.sign_file`, which takes the same `ingredients`.
+
+    `prompt` is left out unless `choices.prompt` says otherwise. BadManifestFacts names the first fact
+    that does not fit, BadAction and BadIngredient likewise.
+    """
+    choices = choices or Choices()
+    parents = [item for item in ingredients if item.relationship == "parentOf"]
+    _check(facts, parents)
+    bindings = _bindings(facts)
+    models = [_model_ingredient(model) for model in facts.models]
+    actions = _actions(facts, ingredients, models, bindings)
+    if prompt is not None and not choices.prompt:
+        prompt = None
+    shown = description(facts.source_type, [(m.name, m.version) for m in facts.models], prompt)
     assertions = [
-        _created("c2pa.actions.v2", {"actions": _actions(facts, marks), "allActionsIncluded": True}),
+        _created("c2pa.actions.v2", {"actions": actions, "allActionsIncluded": facts.complete}),
         *(
-            _created("c2pa.soft-binding", {"alg": alg, "blocks": [{"scope": {}, "value": value}]})
-            for alg, value, _ in marks
+            _created("c2pa.soft-binding", {"alg": b.alg, "blocks": [{"scope": {}, "value": b.value}]})
+            for b in bindings
         ),
-        *(
-            _created("c2pa.ai-disclosure", _disclosure(model, facts.human_oversight))
-            for model in facts.models
-        ),
-        _created(AUDIT_LABEL, {"asset": facts.asset_id, "proof": facts.proof}),
-        {"label": "cawg.training-mining", "data": {"entries": _refusals()}},
+        *(_created("c2pa.ai-disclosure", _disclosure(m, facts.human_oversight)) for m in facts.models),
     ]
+    if facts.proof:
+        assertions.append(_created(AUDIT_LABEL, {"asset": facts.asset_id, "proof": facts.proof}))
+    assertions.append({"label": "cawg.training-mining", "data": {"entries": _training(choices)}})
+    assertions.append({"label": "cawg.metadata", "data": shown, "kind": "Json"})
     return {
         "claim_generator_info": [
             {"name": "Byline", "version": facts.software_version, "specVersion": SPEC_VERSION}
         ],
         "title": facts.title,
         "assertions": assertions,
+        "ingredients": [examine(item, TrustBundle.empty()).entry for item in models],
+    }
+
+
+def receipt(software_version: str, title: str, data: dict[str, Any]) -> dict[str, Any]:
+    """The builder JSON of an update manifest that only adds `c2pa.repository-receipt`.
+
+    The published text gives the label and that it is JSON; the shape of `data` is ours, see docs.
+    """
+    return {
+        "claim_generator_info": [
+            {"name": "Byline", "version": software_version, "specVersion": SPEC_VERSION}
+        ],
+        "title": title,
+        "assertions": [{**_created(RECEIPT_LABEL, data), "kind": "Json"}],
     }
 
 
@@ -117,72 +171,100 @@ def soft_bindings(assertions: tuple[dict[str, Any], ...]) -> dict[str, int]:
     return found
 
 
-def _check(facts: ManifestFacts) -> None:
+def _check(facts: ManifestFacts, parents: Sequence[Ingredient]) -> None:
+    if len(parents) > 1:
+        raise BadManifestFacts("ingredients holds more than one parent")
     if facts.source_type not in SOURCE_TYPES:
         raise BadManifestFacts("source_type is no digital source type that we make")
-    if not facts.models:
+    if not facts.models and not parents:
         raise BadManifestFacts("models is empty: a generated clip names what generated it")
-    if facts.human_oversight not in ("fully_autonomous", "prompt_guided", "human_validated"):
+    if facts.human_oversight not in _OVERSIGHT:
         raise BadManifestFacts("human_oversight is not a level of C2PA 2.4")
     if facts.mark_id is not None and not 0 <= facts.mark_id < 2**64:
         raise BadManifestFacts("mark_id has 64 bits")
     if facts.audio_id is not None and not 0 <= facts.audio_id < 2**32:
         raise BadManifestFacts("audio_id has 32 bits")
-    if not isinstance(facts.proof, dict) or not facts.proof:
+    if not isinstance(facts.proof, dict) or not (facts.proof or parents):
         raise BadManifestFacts("proof is missing: nothing is signed before it is logged")
-    if any(operation.action not in OPERATIONS for operation in facts.operations):
-        raise BadManifestFacts("operations holds an action that we do not make")
+    if any(binding.alg not in ALGORITHMS or not binding.value.strip() for binding in facts.bindings):
+        raise BadManifestFacts("bindings holds a mark that nobody named")
     texts = {"title": facts.title, "asset_id": facts.asset_id, "software_version": facts.software_version}
     texts |= {f"models[{i}]": f"{m.name} {m.version} {m.role}" for i, m in enumerate(facts.models)}
     for name, text in texts.items():
-        if not text.strip() or len(text) > _MAX_TEXT or _UNSHOWABLE.search(text):
-            raise BadManifestFacts(f"{name} is empty, longer than {_MAX_TEXT} characters or unprintable")
+        if not text.strip() or len(text) > MAX_TEXT or _UNSHOWABLE.search(text):
+            raise BadManifestFacts(f"{name} is empty, longer than {MAX_TEXT} characters or unprintable")
     if any(m.identifier and not _IDENTIFIER.fullmatch(m.identifier) for m in facts.models):
         raise BadManifestFacts("models holds an identifier that is none")
 
 
-def _marks(facts: ManifestFacts) -> list[tuple[str, str, str]]:
-    """(algorithm, id in hex, where it is) for each mark."""
-    marks = []
+def _bindings(facts: ManifestFacts) -> list[SoftBinding]:
+    """All marks, ours first."""
+    ours = []
     if facts.mark_id is not None:
-        marks.append((VIDEO_MARK_ALG, f"{facts.mark_id:016x}", "picture"))
+        ours.append(SoftBinding(VIDEO_MARK_ALG, f"{facts.mark_id:016x}", "picture", facts.marks_written))
     if facts.audio_id is not None:
-        marks.append((AUDIO_MARK_ALG, f"{facts.audio_id:08x}", "speech"))
-    return marks
+        ours.append(SoftBinding(AUDIO_MARK_ALG, f"{facts.audio_id:08x}", "speech", facts.marks_written))
+    return [*ours, *facts.bindings]
 
 
-def _actions(facts: ManifestFacts, marks: list[tuple[str, str, str]]) -> list[dict[str, Any]]:
-    agent = {"name": "Byline", "version": facts.software_version}
-    source = _IPTC + facts.source_type
+def _actions(
+    facts: ManifestFacts,
+    ingredients: Sequence[Ingredient],
+    models: Sequence[Ingredient],
+    bindings: Sequence[SoftBinding],
+) -> list[dict[str, Any]]:
+    """Where it came from, what was put in, what was done, how it was marked: in this order."""
+    keys = {
+        kind: [i.key for i in ingredients if i.relationship == kind] for kind in ("parentOf", "componentOf")
+    }
+    steering = tuple(i.key for i in (*models, *ingredients) if i.relationship == "inputTo")
     used = "; ".join(f"{model.role}: {model.name} {model.version}" for model in facts.models)
-    actions: list[dict[str, Any]] = [
-        {
-            "action": "c2pa.created",
-            "digitalSourceType": source,
-            "softwareAgent": agent,
-            "parameters": {"description": used},
-        }
+    if keys["parentOf"]:
+        begin = Operation("c2pa.opened", "made from the parent file", ingredients=tuple(keys["parentOf"]))
+    else:
+        begin = Operation("c2pa.created", used, facts.source_type, ingredients=steering)
+    steps = [begin]
+    placed_already = {key for operation in facts.operations for key in operation.ingredients}
+    steps += [
+        Operation("c2pa.placed", "", ingredients=(key,))
+        for key in keys["componentOf"]
+        if key not in placed_already
     ]
     for operation in facts.operations:
-        actions.append(
-            {
-                "action": operation.action,
-                "softwareAgent": agent,
-                "digitalSourceType": source,
-                "parameters": {"description": operation.description[:_MAX_TEXT]},
-            }
-        )
-    for alg, _, where in marks:
-        text = f"{where} marked with {alg}, an algorithm of Byline's own that is on no public list"
-        actions.append(
-            {
-                "action": "c2pa.watermarked.bound",
-                "softwareAgent": agent,
-                "digitalSourceType": source,
-                "parameters": {"description": text},
-            }
-        )
-    return actions
+        if operation.action in ("c2pa.created", "c2pa.opened"):
+            raise BadManifestFacts("operations holds a beginning: that follows from the ingredients")
+        steps.append(operation)
+    for binding in bindings:
+        if binding.written:
+            steps.append(_marking(binding))
+    agent = {"name": "Byline", "version": facts.software_version}
+    try:
+        return [step.entry(agent) for step in steps]
+    except BadAction as error:
+        raise BadManifestFacts(f"operations: {error}") from error
+
+
+def _marking(binding: SoftBinding) -> Operation:
+    info = ALGORITHMS[binding.alg]
+    return Operation(
+        "c2pa.watermarked.bound",
+        f"{binding.where} marked with {binding.alg}: {info.why}",
+        parameters={"org.byline.alg": binding.alg, "org.byline.registered": info.registered},
+    )
+
+
+def _model_ingredient(model: ModelFact) -> Ingredient:
+    facts = [("org.byline.role", model.role)]
+    for name, value in (
+        ("identifier", model.identifier),
+        ("text-encoder", model.text_encoder),
+        ("weights-sha256", model.weights_sha256),
+    ):
+        if value:
+            facts.append((f"org.byline.{name}", value))
+    title = f"{model.name} {model.version}"
+    licence = model.licence or UNKNOWN_LICENCE
+    return Ingredient(title, "inputTo", licence, data_type=_MODEL_TYPE, facts=tuple(facts))
 
 
 def _disclosure(model: ModelFact, oversight: str) -> dict[str, Any]:
@@ -196,10 +278,13 @@ def _disclosure(model: ModelFact, oversight: str) -> dict[str, Any]:
     return data
 
 
-def _refusals() -> dict[str, dict[str, str]]:
+def _training(choices: Choices) -> dict[str, dict[str, str]]:
     """CAWG Training and Data Mining 1.1: every entry it defines."""
+    entry = {"use": choices.training}
+    if choices.training == "constrained":
+        entry["constraint_info"] = choices.training_terms
     uses = ("ai_inference", "ai_generative_training", "ai_training", "data_mining")
-    return {f"cawg.{use}": {"use": "notAllowed"} for use in uses}
+    return {f"cawg.{use}": dict(entry) for use in uses}
 
 
 def _created(label: str, data: dict[str, Any]) -> dict[str, Any]:

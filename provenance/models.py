@@ -1,16 +1,17 @@
-"""What recovers a clip when its file was stripped: one row per finished clip.
+"""What recovers a clip when its file was stripped: one row per finished clip, and an index of its frames.
 
 Promises: a record's public id is a random UUID that says nothing about when or how much was made;
 nothing in it names a person or holds a prompt. Only published records answer strangers; the
-readers in records.py see to that. Rows are written by the pipeline's last stage.
+readers in records.py see to that. Rows are written by the pipeline's last stage; saving a new
+record indexes its frames in the same transaction, so there is no record that likeness cannot find.
 """
 
 import uuid
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import models
-from django.db.models import Q
+from django.db import models, transaction
+from django.db.models import F, Q
 
 
 class UnsignedBigIntegerField(models.BigIntegerField):
@@ -34,7 +35,8 @@ class UnsignedBigIntegerField(models.BigIntegerField):
 
 class Record(models.Model):
     """One finished clip. `content_digest` is hex by the rule of byline.audit.digest; `manifest` the C2PA
-    store as signed; `fingerprints` a list of {"t", "phash256", "phash64"}."""
+    store as signed; `fingerprints` a list of {"t", "phash256", "phash64", "variant"}; `sound` the hex form
+    of a SoundPrint, empty where there is none. The fingerprints of a saved record do not change."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     mark_id = UnsignedBigIntegerField(unique=True)
@@ -44,6 +46,7 @@ class Record(models.Model):
     manifest = models.BinaryField()
     proof = models.JSONField()
     fingerprints = models.JSONField(default=list)
+    sound = models.TextField(default="", blank=True)
     published = models.BooleanField(default=False, db_index=True)
     created = models.DateTimeField(auto_now_add=True)
 
@@ -61,9 +64,52 @@ class Record(models.Model):
     def __str__(self) -> str:
         return f"record {self.pk}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        from byline.provenance import fingerprint_index
+
+        new = self._state.adding
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if new:
+                fingerprint_index.add(self)
+
     def public_facts(self) -> dict[str, Any]:
         """What its public page may say, taken from the signed manifest and the proof."""
         from byline.provenance.records import manifest_facts
 
         index = self.proof.get("index") if isinstance(self.proof, dict) else None
         return {**manifest_facts(bytes(self.manifest)), "log_index": index}
+
+
+def _chunk(number: int) -> models.GeneratedField:
+    """16 of the 64 bits, cut by the database itself, so that they can never disagree with the hash."""
+    return models.GeneratedField(
+        expression=F("phash64").bitrightshift(48 - 16 * number).bitand(0xFFFF),
+        output_field=models.IntegerField(),
+        db_persist=True,
+    )
+
+
+class IndexedFrame(models.Model):
+    """One distinct hash of one variant of a record's frames, `t` seconds where it first occurs.
+
+    The four chunks of `phash64` are what fingerprint_index.py searches by (multi-index hashing).
+    """
+
+    record = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="frames")
+    t = models.FloatField()
+    variant = models.CharField(max_length=40)
+    phash64 = UnsignedBigIntegerField()
+    phash256 = models.BinaryField(max_length=32)
+    chunk0, chunk1, chunk2, chunk3 = (_chunk(number) for number in range(4))
+
+    class Meta:
+        default_permissions = ()
+        indexes = [
+            # The whole hash lies in the index too: candidates are told apart without a visit to the table.
+            models.Index(fields=[f"chunk{n}"], include=["phash64", "id"], name=f"byline_prov_frame_chunk{n}")
+            for n in range(4)
+        ]
+
+    def __str__(self) -> str:
+        return f"frame at {self.t} s of record {self.record_id}"

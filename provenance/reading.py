@@ -11,6 +11,8 @@ newsrooms. Left out: identity assertions (CAWG) are not checked, so no name from
 import io
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -40,7 +42,8 @@ class ManifestReading:
     """What the manifest says and what of it held. Codes are those of C2PA 2.4 section 15.2.2.
 
     `failures` belong to the active manifest; `signer_known` means that its certificate chains to a
-    signing root of the bundle; `stamped` that a trusted time stamp covers the signature.
+    signing root of the bundle; `stamped` that a trusted time stamp covers the signature. `revoked`
+    says why the signer's certificate no longer counts, "" while nothing is known against it.
     """
 
     presence: Presence
@@ -58,6 +61,7 @@ class ManifestReading:
     signed_at: str = ""
     assertions: tuple[dict[str, Any], ...] = ()
     detail: str = ""
+    revoked: str = ""
     codes: dict[str, list[str]] = field(default_factory=dict)
 
     def assertion(self, label: str) -> Any:
@@ -93,7 +97,7 @@ def read(path: Path, trust: TrustBundle, *, manifest: bytes | None = None) -> Ma
     Never raises for what the file contains; OSError as the system gives it.
     """
     found = formats.sniff(path)
-    if found is None or not found.manifests:
+    if found is None or (not found.manifests and manifest is None):
         if manifest is None and formats.has_manifest_traces(path):
             return ManifestReading("damaged", detail="the file holds a manifest but is of no readable format")
         return ManifestReading("unsupported", detail="manifests in this format cannot be read")
@@ -139,6 +143,14 @@ class _RemoteManifest(Exception):
 def _load(
     mime: str, stream: BinaryIO, trust: TrustBundle, manifest: bytes | None, *, stampers: bool
 ) -> tuple[dict[str, Any], str]:
+    with _reader(mime, stream, trust, manifest, stampers=stampers) as reader:
+        return json.loads(reader.json()), str(reader.get_validation_state() or "")
+
+
+@contextmanager
+def _reader(
+    mime: str, stream: BinaryIO, trust: TrustBundle, manifest: bytes | None, *, stampers: bool
+) -> Iterator[Any]:
     import c2pa
 
     stream.seek(0)
@@ -146,13 +158,31 @@ def _load(
         context = c2pa.Context.from_dict(context_settings(trust, stampers=stampers))
         reader = c2pa.Reader(mime, stream, manifest_data=manifest, context=context)
         try:
-            return json.loads(reader.json()), str(reader.get_validation_state() or "")
+            yield reader
         finally:
             reader.close()
     except c2pa.C2paError as error:
         if "remote manifest" in str(error).lower():
             raise _RemoteManifest from error
         raise _NoManifest from error
+
+
+def crjson(
+    path: Path, trust: TrustBundle, manifest: bytes | None = None, *, stampers: bool = True
+) -> dict[str, Any] | None:
+    """The library's crJSON object for a file whose manifest `read` has read; None when it makes none."""
+    found = formats.sniff(path)
+    if found is None:
+        return None
+    try:
+        with (
+            path.open("rb") as stream,
+            _reader(found.mime, stream, trust, manifest, stampers=stampers) as reader,
+        ):
+            made = json.loads(reader.crjson())
+    except (_NoManifest, _RemoteManifest, ValueError, RecursionError):
+        return None
+    return made if isinstance(made, dict) and made.get("manifests") else None
 
 
 def _unread(path: Path) -> ManifestReading:

@@ -2,37 +2,36 @@
 
 Promises: the verifier asks a RecordSource and never learns which kind; `DirectoryRecords` needs no
 Django, so what was published stays recoverable when the site is gone. `DatabaseRecords` answers
-for published clips only and everything else looks like an unknown id. `export` writes detection
+for published clips only and everything else looks like an unknown id. `write_directory` writes detection
 keys: whoever holds them can look for our marks, and could also write or remove them, so an
-export is as private as the key ring. Left out: search in the database (the shortlist is made in
-memory, which is right for tens of thousands of clips).
+export is as private as the key ring. Left out: search of sounds in the database (their index is made
+in memory, which is right for tens of thousands of clips).
 """
 
-import hashlib
 import json
 import os
-import shutil
-import tempfile
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
 from byline.audit.base.errors import InvalidInput
-from byline.provenance import reading
+from byline.provenance import index_shortlist, reading
 from byline.provenance.fingerprints import FrameHash, Similarity, compare
+from byline.provenance.index_directory import DirectoryFrames
+from byline.provenance.index_shortlist import FrameLookup
+from byline.provenance.sound_fingerprints import SoundIndex, SoundPrint, SoundSimilarity
 from byline.provenance.trust import TrustBundle
 
 if TYPE_CHECKING:
     from byline.provenance.models import Record
 
 INDEX, KEYS, MANIFESTS, README = "records.jsonl", "keys.json", "manifests", "README.md"
-_VERSION = 1
-_SHORTLIST_BITS = 14  # of phash64; compare() decides on 64 of 256 bits, which is about 16 of 64
-_SHORTLIST_SIZE = 20
+_VERSION, _READABLE = 2, (1, 2)  # version 1 has whole frames only and no sound
+SIMILAR_BITS = 11  # of phash64: what a lookup finds exactly and fast
+LOOSE_BITS = 15  # for the shortlist: three flipped bits in each of four chunks
+_COMPARED = 20  # records compared as a whole
 _MAX_LINE = 4 << 20
 
 
@@ -56,6 +55,8 @@ class StoredRecord:
     proof: Mapping[str, Any]
     fingerprints: tuple[FrameHash, ...]
     created: str
+    sound: SoundPrint | None = None
+    published: bool = True
 
 
 class RecordSource(Protocol):
@@ -68,7 +69,14 @@ class RecordSource(Protocol):
 
     def by_audio(self, audio_id: int) -> StoredRecord | None: ...
 
-    def similar(self, query: list[FrameHash]) -> tuple[StoredRecord, Similarity] | None: ...
+    def similar(self, query: list[FrameHash]) -> tuple[StoredRecord, Similarity] | None:
+        """The record that looks most alike, also mirrored or cropped; None if none is similar."""
+
+    def shortlist(self, query: list[FrameHash], limit: int = 100) -> list[StoredRecord]:
+        """Records with any frame that is not too far from the query's, nearest first. No evidence."""
+
+    def similar_sound(self, query: SoundPrint) -> tuple[StoredRecord, SoundSimilarity] | None:
+        """The record with the longest passage that sounds alike; None if none is similar."""
 
 
 class DirectoryRecords:
@@ -78,7 +86,7 @@ class DirectoryRecords:
         self._path = path
         keys = _json(path / KEYS)
         try:
-            if keys["v"] != _VERSION:
+            if keys["v"] not in _READABLE:
                 raise BadRecords(f"{KEYS} is of another version")
             self.mark_keys: Sequence[bytes] = [bytes.fromhex(key) for key in keys["watermark"]]
             self.id_keys: Sequence[bytes] = [bytes.fromhex(key) for key in keys["id"]]
@@ -89,7 +97,8 @@ class DirectoryRecords:
         self._rows = {row["id"]: row for row in self._read_rows()}
         self._marks = {row["mark_id"]: row["id"] for row in self._rows.values()}
         self._sounds = {row["audio_id"]: row["id"] for row in self._rows.values() if row["audio_id"]}
-        self._shortlist: _Shortlist | None = None
+        self._frames: DirectoryFrames | None = None
+        self._sound_index: SoundIndex | None = None
 
     def _read_rows(self) -> Iterable[dict[str, Any]]:
         try:
@@ -98,7 +107,8 @@ class DirectoryRecords:
                     if len(line) > _MAX_LINE:
                         raise BadRecords(f"{INDEX} is damaged")
                     row = json.loads(line)
-                    row["fingerprints"] = tuple(_frame_hash(item) for item in row["fingerprints"])
+                    row["fingerprints"] = tuple(map(FrameHash.from_json, row["fingerprints"]))
+                    row["sound"] = SoundPrint.from_hex(row["sound"]) if row.get("sound") else None
                     row["mark_id"] = int(row["mark_id"], 16)
                     row["id"] = str(uuid.UUID(row["id"]))  # it becomes a file name
                     row["audio_id"] = int(row["audio_id"], 16) if row["audio_id"] else None
@@ -113,16 +123,31 @@ class DirectoryRecords:
         return self._load(self._sounds.get(audio_id))
 
     def similar(self, query: list[FrameHash]) -> tuple[StoredRecord, Similarity] | None:
-        if self._shortlist is None:
-            self._shortlist = _Shortlist({key: row["fingerprints"] for key, row in self._rows.items()})
-        found = self._shortlist.best(query)
-        record = self._load(found[0]) if found else None
-        return (record, found[1]) if found and record else None
+        return _most_similar(self, self._lookup(), query)
+
+    def shortlist(self, query: list[FrameHash], limit: int = 100) -> list[StoredRecord]:
+        keys = index_shortlist.ranked(self._lookup(), query, radius=LOOSE_BITS, limit=limit)
+        return self.of_ids(keys)
+
+    def similar_sound(self, query: SoundPrint) -> tuple[StoredRecord, SoundSimilarity] | None:
+        if self._sound_index is None:
+            prints = {key: row["sound"] for key, row in self._rows.items() if row["sound"]}
+            self._sound_index = SoundIndex(prints)
+        return _most_alike_sound(self, self._sound_index, query)
+
+    def of_ids(self, keys: Sequence[str]) -> list[StoredRecord]:
+        """The records with these public ids, in this order; unknown ones are passed over."""
+        return [record for record in map(self._load, keys) if record]
+
+    def _lookup(self) -> FrameLookup:
+        if self._frames is None:
+            self._frames = DirectoryFrames({key: row["fingerprints"] for key, row in self._rows.items()})
+        return self._frames
 
     def _load(self, key: str | None) -> StoredRecord | None:
-        if key is None:
+        row = self._rows.get(key) if key is not None else None
+        if row is None or key is None:
             return None
-        row = self._rows[key]
         try:
             manifest = (self._path / MANIFESTS / f"{key}.c2pa").read_bytes()
             return StoredRecord(manifest=manifest, **{name: row[name] for name in _PLAIN})
@@ -130,7 +155,9 @@ class DirectoryRecords:
             raise BadRecords("a record's manifest is missing") from error
 
 
-_PLAIN = ("id", "mark_id", "audio_id", "sha256", "content_digest", "proof", "fingerprints", "created")
+_PLAIN = (
+    "id", "mark_id", "audio_id", "sha256", "content_digest", "proof", "fingerprints", "created", "sound",
+)  # fmt: skip
 
 
 class DatabaseRecords:
@@ -138,12 +165,14 @@ class DatabaseRecords:
 
     def __init__(self, *, published_only: bool = True) -> None:
         from byline.audit.base import keyring
+        from byline.provenance import fingerprint_index
         from byline.provenance.models import Record
 
         rows = Record.objects.all()
         self._query = rows.filter(published=True) if published_only else rows
-        self.mark_keys: Sequence[bytes] = [keyring.read("watermark")]
-        self.id_keys: Sequence[bytes] = [keyring.read("id")]
+        self._frames = fingerprint_index.DatabaseFrames(published_only=published_only)
+        self.mark_keys: Sequence[bytes] = keyring.read_all("watermark")
+        self.id_keys: Sequence[bytes] = keyring.read_all("id")
 
     def all(self) -> Iterable[StoredRecord]:
         """Every record, oldest first."""
@@ -158,65 +187,38 @@ class DatabaseRecords:
         return _stored(row) if row else None
 
     def similar(self, query: list[FrameHash]) -> tuple[StoredRecord, Similarity] | None:
-        rows = self._query.values_list("pk", "fingerprints").iterator(chunk_size=500)
-        found = _Shortlist({str(pk): tuple(_frame_hash(i) for i in items) for pk, items in rows}).best(query)
-        row = self._query.filter(pk=found[0]).first() if found else None
-        return (_stored(row), found[1]) if found and row else None
+        return _most_similar(self, self._frames, query)
+
+    def shortlist(self, query: list[FrameHash], limit: int = 100) -> list[StoredRecord]:
+        keys = index_shortlist.ranked(self._frames, query, radius=LOOSE_BITS, limit=limit)
+        return self.of_ids(keys)
+
+    def similar_sound(self, query: SoundPrint) -> tuple[StoredRecord, SoundSimilarity] | None:
+        rows = self._query.exclude(sound="").values_list("pk", "sound").iterator(chunk_size=500)
+        index = SoundIndex({str(pk): SoundPrint.from_hex(sound) for pk, sound in rows})
+        return _most_alike_sound(self, index, query)
+
+    def of_ids(self, keys: Sequence[str]) -> list[StoredRecord]:
+        """The records with these public ids, in this order; unknown ones are passed over."""
+        rows = {str(row.pk): row for row in self._query.filter(pk__in=keys)}
+        return [_stored(rows[key]) for key in keys if key in rows]
 
 
-class _Shortlist:
-    """All frame hashes of all records in one array: who has any frame near any frame of the query?"""
-
-    def __init__(self, fingerprints: Mapping[str, tuple[FrameHash, ...]]) -> None:
-        self._fingerprints = fingerprints
-        self._owners = [key for key, hashes in fingerprints.items() for _ in hashes]
-        self._keys = _bits([h.phash64 for hashes in fingerprints.values() for h in hashes])
-
-    def best(self, query: list[FrameHash]) -> tuple[str, Similarity] | None:
-        """The most similar record, None when none is similar."""
-        if not query or not self._owners:
-            return None
-        votes: dict[str, int] = {}
-        for wanted in _bits([h.phash64 for h in query]):
-            distance = np.unpackbits(self._keys ^ wanted, axis=1).sum(axis=1)
-            for owner in {self._owners[i] for i in np.flatnonzero(distance <= _SHORTLIST_BITS)}:
-                votes[owner] = votes.get(owner, 0) + 1
-        nearest = sorted(votes, key=lambda key: -votes[key])[:_SHORTLIST_SIZE]
-        compared = [(key, compare(query, list(self._fingerprints[key]))) for key in nearest]
-        similar = [(key, result) for key, result in compared if result.similar]
-        return max(similar, key=lambda item: (item[1].matched, -item[1].mean_bits), default=None)
+def _most_similar(
+    source: "DirectoryRecords | DatabaseRecords", frames: FrameLookup, query: list[FrameHash]
+) -> tuple[StoredRecord, Similarity] | None:
+    keys = index_shortlist.ranked(frames, query, radius=SIMILAR_BITS, limit=_COMPARED)
+    compared = [(record, compare(query, record.fingerprints)) for record in source.of_ids(keys)]
+    similar = [item for item in compared if item[1].similar]
+    return max(similar, key=lambda item: (item[1].matched, -item[1].mean_bits), default=None)
 
 
-def export(directory: Path) -> int:
-    """Write keys for detection, published records, their manifests and how to use them; how many.
-
-    Replaces an earlier export whole, refuses to replace anything else. Logs that it was done.
-    """
-    from django.db import transaction
-
-    from byline.audit import log
-
-    if directory.exists() and any(directory.iterdir()) and not (directory / INDEX).is_file():
-        raise BadRecords(f"{directory} holds something else", help="Give an empty or a new directory.")
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".records-", dir=directory.parent))  # 0700
-    try:
-        source = DatabaseRecords()
-        count = write_directory(scratch, source)
-        digest = hashlib.sha256((scratch / INDEX).read_bytes()).hexdigest()
-        with transaction.atomic():
-            log.append(
-                "provenance.exported",
-                subject="records",
-                actor="system:export",
-                payload={"records": count, "index": digest},
-            )
-        if directory.exists():
-            shutil.rmtree(directory)
-        scratch.rename(directory)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return count
+def _most_alike_sound(
+    source: "DirectoryRecords | DatabaseRecords", index: SoundIndex, query: SoundPrint
+) -> tuple[StoredRecord, SoundSimilarity] | None:
+    found = index.best(query)
+    records = source.of_ids([found[0]]) if found else []
+    return (records[0], found[1]) if found and records else None
 
 
 class Exportable(Protocol):
@@ -236,6 +238,7 @@ def write_directory(directory: Path, source: Exportable) -> int:
         for record in source.all():
             row = {**asdict(record), "mark_id": f"{record.mark_id:016x}"}
             row["audio_id"] = f"{record.audio_id:08x}" if record.audio_id else None
+            row["sound"] = record.sound.to_hex() if record.sound else None
             (directory / MANIFESTS / f"{record.id}.c2pa").write_bytes(row.pop("manifest"))
             index.write(json.dumps(row, separators=(",", ":")) + "\n")
             count += 1
@@ -276,22 +279,11 @@ def _stored(row: "Record") -> StoredRecord:
         content_digest=row.content_digest,
         manifest=bytes(row.manifest),
         proof=row.proof,
-        fingerprints=tuple(_frame_hash(item) for item in row.fingerprints),
+        fingerprints=tuple(map(FrameHash.from_json, row.fingerprints)),
         created=row.created.isoformat(),
+        sound=SoundPrint.from_hex(row.sound) if row.sound else None,
+        published=row.published,
     )
-
-
-def _frame_hash(item: Mapping[str, Any]) -> FrameHash:
-    """A stored hash, with the width that the comparison relies on. ValueError otherwise."""
-    found = FrameHash(float(item["t"]), str(item["phash256"]), str(item["phash64"]))
-    if len(bytes.fromhex(found.phash256)) != 32 or len(bytes.fromhex(found.phash64)) != 8:
-        raise ValueError("a fingerprint has another width")
-    return found
-
-
-def _bits(hashes: Sequence[str]) -> "np.ndarray[Any, np.dtype[np.uint8]]":
-    """(N, 8) bytes of N 64-bit hashes."""
-    return np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8).reshape(-1, 8)
 
 
 def _json(path: Path) -> Any:

@@ -19,6 +19,7 @@ from byline.audit.checkpoint import CheckpointInvalid, parse_vkey
 MAX_BYTES = 4 << 20
 _KIND, _VERSION = "byline-trust-bundle", 1
 _FIELDS = {"kind", "v", "c2pa_roots", "tsa_roots", "log"}
+_OPTIONAL = {"receipts"}
 
 
 class BadTrustBundle(InvalidInput):
@@ -36,6 +37,7 @@ class TrustBundle:
     tsa_roots: str
     log_origin: str
     log_vkey: str
+    receipt_vkey: str = ""  # checks signed receipts and status lists; bundles made before have none
 
     @classmethod
     def load(cls, path: Path) -> "TrustBundle":
@@ -50,9 +52,10 @@ class TrustBundle:
         if not isinstance(data, dict) or data.get("kind") != _KIND or data.get("v") != _VERSION:
             raise BadTrustBundle(f"the file is not a {_KIND} of version {_VERSION}")
         log = data.get("log")
-        if set(data) != _FIELDS or not isinstance(log, dict) or set(log) != {"origin", "vkey"}:
+        if set(data) - _OPTIONAL != _FIELDS or not isinstance(log, dict) or set(log) != {"origin", "vkey"}:
             raise BadTrustBundle("the trust bundle does not have exactly the fields of version 1")
-        return cls._checked(data["c2pa_roots"], data["tsa_roots"], log["origin"], log["vkey"])
+        receipts = data.get("receipts", "")
+        return cls._checked(data["c2pa_roots"], data["tsa_roots"], log["origin"], log["vkey"], receipts)
 
     @classmethod
     def from_installation(cls) -> "TrustBundle":
@@ -65,6 +68,7 @@ class TrustBundle:
             keyring.read("tsa_ca_cert").decode(),
             vkey.partition("+")[0],
             vkey,
+            keyring.read("receipt_vkey").decode().strip() if keyring.path("receipt_vkey").exists() else "",
         )
 
     @classmethod
@@ -73,8 +77,10 @@ class TrustBundle:
         return cls("", "", "", "")
 
     @classmethod
-    def _checked(cls, c2pa_roots: Any, tsa_roots: Any, origin: Any, vkey: Any) -> "TrustBundle":
-        if not all(isinstance(value, str) for value in (c2pa_roots, tsa_roots, origin, vkey)):
+    def _checked(
+        cls, c2pa_roots: Any, tsa_roots: Any, origin: Any, vkey: Any, receipts: Any
+    ) -> "TrustBundle":
+        if not all(isinstance(value, str) for value in (c2pa_roots, tsa_roots, origin, vkey, receipts)):
             raise BadTrustBundle("the trust bundle holds something that is not text")
         for pem in (c2pa_roots, tsa_roots):
             try:
@@ -91,7 +97,12 @@ class TrustBundle:
                 raise BadTrustBundle("the log's origin and its verifier key name different logs")
         elif origin:
             raise BadTrustBundle("the trust bundle names a log without its verifier key")
-        return cls(c2pa_roots, tsa_roots, origin, vkey)
+        try:
+            if receipts:
+                parse_vkey(receipts)
+        except CheckpointInvalid as error:
+            raise BadTrustBundle(f"the key of receipts is malformed: {error}") from error
+        return cls(c2pa_roots, tsa_roots, origin, vkey, receipts)
 
     def as_dict(self) -> dict[str, Any]:
         """The bundle as the JSON object that `load` reads."""
@@ -101,7 +112,7 @@ class TrustBundle:
             "c2pa_roots": self.c2pa_roots,
             "tsa_roots": self.tsa_roots,
             "log": {"origin": self.log_origin, "vkey": self.log_vkey},
-        }
+        } | ({"receipts": self.receipt_vkey} if self.receipt_vkey else {})
 
     def export(self, path: Path) -> None:
         """Write the bundle for outsiders."""

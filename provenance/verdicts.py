@@ -3,12 +3,15 @@
 Promises: one verdict per file with the exit code that scripts rely on; every technique is named
 with what came of it, and one that could not run is "not checked" with the reason, never passed.
 Words: "verified under the roots you supplied", never "trusted"; "nothing found" is followed by
-what it does not mean. The JSON keys are stable: new ones may come, none goes.
+what it does not mean. The JSON keys are stable: new ones may come, none goes. What a technique can
+tell, its limit and its error rates come from techniques.py.
 """
 
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
+
+from byline.provenance import techniques
 
 
 class Verdict(Enum):
@@ -59,25 +62,22 @@ class Verdict(Enum):
         "A mark was read, but no usable record answers to it.",
     )
     UNREADABLE = ("unreadable", 15, "Unreadable: not a media file that we can open.")
+    WITHDRAWN = (
+        "withdrawn",
+        16,
+        "Consent withdrawn: this is what the newsroom published, and a person in it has withdrawn consent.",
+    )
+    TAKEN_DOWN = (
+        "taken_down",
+        16,
+        "Taken down: this is what the newsroom published, and it was taken down since.",
+    )
 
     def __init__(self, label: str, exit_code: int, headline: str) -> None:
         self.label, self.exit_code, self.headline = label, exit_code, headline
 
 
 Status = Literal["passed", "failed", "found", "not found", "not checked", "note"]
-
-# What each technique can and cannot show; printed with it.
-LIMITS = {
-    "manifest": "Covers every byte of the file except padding boxes (in MP4: ftyp, free, skip, mfra).",
-    "signer": "Says who signed, not that what is shown is true.",
-    "time stamp": "The newsroom's own stamp authority may have made it; it is no independent witness.",
-    "audit proof": "Shows that the content was logged, not that the log showed everyone the same.",
-    "picture mark": "Accepts unmarked pictures with probability below 1e-9; re-drawing removes it.",
-    "speech mark": "Accepts unmarked sound with probability below 1e-9; needs some seconds of speech.",
-    "fingerprint": "Likeness of pictures, never proof of origin; fails for strongly cropped copies.",
-    "ancestors": "Earlier files named in the manifest; their failures do not change this file's verdict.",
-    "identity": "Identity assertions (CAWG) are not checked, so no name from them is shown.",
-}
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,16 @@ class Finding:
     details: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
+        """technique, status, text, tells, limit, error_rate, rates, details."""
+        known = techniques.table()[self.technique]
         return {
             "technique": self.technique,
             "status": self.status,
             "text": self.text,
-            "limit": LIMITS.get(self.technique, ""),
+            "tells": known.tells,
+            "limit": known.limit,
+            "error_rate": known.error_rate,
+            "rates": list(known.rates),
             "details": self.details,
         }
 

@@ -1,26 +1,32 @@
 """What is known of a file: one service for the command, the API and the public page.
 
-Promises: order manifest, audit proof, marks, likeness; trust comes from the bundle alone; no
-network, no Django unless DatabaseRecords is passed; hostile media is decoded in a jailed child. A
-damaged manifest is tampering, never "nothing found". A stripped copy is called recovered only if
-its mark's id is authentic, the manifest on record verifies except for the file's hash, its proof
-holds and the pictures agree; a mark on other content is called transplanted.
-Left out: forensic detectors, identity assertions, consent and takedown state, remote registries.
+Promises: order manifest (in the file, beside it or given), blind marks, likeness and marks again on
+the short list, audit proof, status; forensics are named as no part of the verdict. Trust comes from
+the bundle alone; no network, no Django unless DatabaseRecords is passed; hostile media is decoded in
+a jailed child. A damaged manifest is tampering, never "nothing found". A stripped copy is called
+recovered only if its mark's id is authentic, the manifest on record verifies except for the file's
+hash, its proof holds and the pictures agree; a mark on other content is called transplanted.
+A public answer (`tell_all` false) is the same for a clip that was not published, an id that was
+never issued and a file without a mark. Left out: forensic detectors (their own endpoint), identity
+assertions, remote registries (registry_client of the platform).
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from byline.audit.digest import Digest
-from byline.provenance import decode, formats, lookup, manifest, proofs, reading
-from byline.provenance.lookup import MarkResult
+from byline.provenance import decode, formats, lookup, manifest, proofs, reading, report_text
+from byline.provenance.fingerprints import FrameHash, Similarity
+from byline.provenance.lookup import Evidence
 from byline.provenance.reading import ManifestReading
 from byline.provenance.records import RecordSource, StoredRecord
+from byline.provenance.sound_fingerprints import SoundPrint, SoundSimilarity
+from byline.provenance.status import ClipStatus, StatusSource
 from byline.provenance.trust import TrustBundle
-from byline.provenance.verdicts import Finding, Report, Status, Verdict
+from byline.provenance.verdicts import Finding, Report, Verdict
 
-# Failures that concern who signed and when, not whether the bytes are as they were signed.
-_ABOUT_THE_SIGNER = ("signingCredential.", "timeStamp.", "claimSignature.outsideValidity")
 # The only failures that a manifest kept apart from its file may show (C2PA 2.4 section 15.12).
 _HASH_OF_THE_FILE = {
     "assertion.bmffHash.mismatch",
@@ -28,20 +34,37 @@ _HASH_OF_THE_FILE = {
     "assertion.boxesHash.mismatch",
     "assertion.collectionHash.mismatch",
 }
-
-_PROOF_STATUS: dict[proofs.Outcome, Status] = {
-    "held": "passed",
-    "absent": "not found",
-    "no_log": "not checked",
-    "other_log": "not checked",
-    "broken": "failed",
-    "transplanted": "failed",
-}
+MAX_SIDECAR = 64 << 20
 
 
-def verify(path: Path, *, trust: TrustBundle, records: RecordSource | None, offline: bool = False) -> Report:
+@dataclass(frozen=True)
+class _Asked:
+    """What one verification was given."""
+
+    trust: TrustBundle
+    records: RecordSource | None
+    status: StatusSource | None
+    file: dict[str, Any]
+    tell_all: bool
+
+    def report(self, verdict: Verdict, findings: list[Finding], note: str = "", **more: Any) -> Report:
+        return Report(verdict, (*findings, report_text.FORENSICS), self.file, explanation=note, **more)
+
+
+def verify(
+    path: Path,
+    *,
+    trust: TrustBundle,
+    records: RecordSource | None,
+    status: StatusSource | None = None,
+    sidecar: bytes | None = None,
+    offline: bool = False,
+    tell_all: bool = False,
+) -> Report:
     """Verify one file. Never raises for what the file contains; OSError as the system gives it.
 
+    `sidecar` is a manifest store kept beside the file; it counts where the file holds none itself.
+    `tell_all` is for an operator on their own records: it names forged ids and unpublished clips.
     Nothing here uses the network in any case; `offline` is noted in the report.
     """
     found = formats.sniff(path)
@@ -51,15 +74,59 @@ def verify(path: Path, *, trust: TrustBundle, records: RecordSource | None, offl
         "format": found.mime if found else None,
         "offline": offline,
     }
+    if records is not None and status is not None and not tell_all:
+        records = _Published(records, status)
+    asked = _Asked(trust, records, status, file, tell_all)
     held = reading.read(path, trust)
+    if sidecar is not None and held.presence in ("absent", "remote", "unsupported"):
+        held = reading.read(path, trust, manifest=sidecar)
+        file["sidecar"] = True
     media, unreadable = _media(path, records, held)
-    picture, speech = lookup.find_picture_mark(media, records), lookup.find_speech_mark(media, records)
-    if held.presence in ("read", "damaged"):
-        return _with_manifest(path, file, held, trust, records, media, picture, speech)
+    evidence = lookup.gather(media, records, tell_all=tell_all)
+    if held.presence == "damaged":
+        return _damaged(asked, held, evidence)
+    if held.presence == "read":
+        return _with_manifest(asked, path, held, evidence)
     if unreadable:
-        note = Finding("file", "failed", unreadable)
-        return Report(Verdict.UNREADABLE, (note,), file)
-    return _without_manifest(file, held, trust, records, media, picture, speech)
+        return asked.report(Verdict.UNREADABLE, [Finding("file", "failed", unreadable)])
+    return _without_manifest(asked, held, evidence)
+
+
+def sidecar_of(path: Path) -> bytes | None:
+    """The manifest store beside a file: FILE.c2pa, or the same name with .c2pa for its ending."""
+    for beside in (path.with_name(f"{path.name}.c2pa"), path.with_suffix(".c2pa")):
+        if beside != path and beside.is_file() and beside.stat().st_size <= MAX_SIDECAR:
+            return beside.read_bytes()
+    return None
+
+
+class _Published:
+    """Records without those that the status source calls unpublished: they answer like unknown ids."""
+
+    def __init__(self, records: RecordSource, status: StatusSource) -> None:
+        self._records, self._status = records, status
+        self.mark_keys, self.id_keys = records.mark_keys, records.id_keys
+
+    def _kept(self, record: StoredRecord | None) -> StoredRecord | None:
+        state = self._status.status(record.id) if record is not None else None
+        return None if state is not None and state.state == "unpublished" else record
+
+    def by_mark(self, mark_id: int) -> StoredRecord | None:
+        return self._kept(self._records.by_mark(mark_id))
+
+    def by_audio(self, audio_id: int) -> StoredRecord | None:
+        return self._kept(self._records.by_audio(audio_id))
+
+    def shortlist(self, query: list[FrameHash], limit: int = 100) -> list[StoredRecord]:
+        return [record for record in self._records.shortlist(query, limit) if self._kept(record)]
+
+    def similar(self, query: list[FrameHash]) -> tuple[StoredRecord, Similarity] | None:
+        found = self._records.similar(query)
+        return found if found is not None and self._kept(found[0]) else None
+
+    def similar_sound(self, query: SoundPrint) -> tuple[StoredRecord, SoundSimilarity] | None:
+        found = self._records.similar_sound(query)
+        return found if found is not None and self._kept(found[0]) else None
 
 
 def _media(
@@ -74,200 +141,152 @@ def _media(
         return None, str(error)
 
 
-# ---------------------------------------------------------------- a manifest is in the file
+def _ask_status(asked: _Asked, record_id: str | None) -> tuple[ClipStatus | None, list[Finding]]:
+    if record_id is None:
+        return None, []
+    found = asked.status.status(record_id) if asked.status is not None else None
+    if found is not None and found.state == "unpublished" and not asked.tell_all:
+        found = None
+    return found, [report_text.status_finding(found, record_id)]
 
 
-def _with_manifest(
-    path: Path,
-    file: dict[str, Any],
-    held: ManifestReading,
-    trust: TrustBundle,
-    records: RecordSource | None,
-    media: decode.DecodedMedia | None,
-    picture: MarkResult,
-    speech: MarkResult,
-) -> Report:
-    if held.presence == "damaged":
-        findings = [Finding("manifest", "failed", held.detail), picture.finding, speech.finding]
-        return Report(Verdict.TAMPERED, tuple(findings), file, record=_record_id(picture, speech))
-    broken = _broken(held)
-    proof = proofs.check_file(held, path, trust)
-    if broken:
+# ---------------------------------------------------------------- a manifest is there
+
+
+def _damaged(asked: _Asked, held: ManifestReading, evidence: Evidence) -> Report:
+    findings = [
+        Finding("manifest", "failed", held.detail),
+        evidence.picture.finding,
+        evidence.speech.finding,
+    ]
+    record = evidence.record.id if evidence.record else None
+    state, said = _ask_status(asked, record)
+    verdict, note = report_text.verdict_with_status(Verdict.TAMPERED, state)
+    return asked.report(verdict, findings + said, note, record=record)
+
+
+def _with_manifest(asked: _Asked, path: Path, held: ManifestReading, evidence: Evidence) -> Report:
+    proof = proofs.check_file(held, path, asked.trust)
+    contradictions = report_text.contradictions(held, evidence.picture, evidence.speech)
+    if report_text.broken(held):
         verdict = Verdict.TAMPERED
-    elif proof.outcome in ("broken", "transplanted") or _contradiction(held, picture, speech):
+    elif proof.outcome in ("broken", "transplanted") or contradictions:
         verdict = Verdict.TRANSPLANTED
-    elif not held.signer_known or _signer_problems(held):
+    elif not held.signer_known or report_text.signer_problems(held):
         verdict = Verdict.UNKNOWN_SIGNER
     elif proof.outcome != "held":
         verdict = Verdict.UNPROVEN
     else:
         verdict = Verdict.INTACT
     findings = [
-        *_manifest_findings(held, broken),
-        _proof_finding(proof),
-        picture.finding,
-        speech.finding,
-        *_contradiction(held, picture, speech),
+        *report_text.manifest_findings(held),
+        evidence.picture.finding,
+        evidence.speech.finding,
+        *contradictions,
     ]
-    record = picture.record or speech.record
+    record = evidence.record
     if record is not None:
-        query = lookup.hashes_of(media, mirrored=picture.mirrored)
-        findings.append(lookup.compare_with(record, query)[1])
-    elif records is not None:
-        record, likeness = lookup.search(records, lookup.hashes_of(media))
-        findings.append(likeness)
-    explanation = ""
+        findings.append(lookup.compare_with(record, evidence.query)[1])
+        findings.append(lookup.compare_sound_with(record, evidence.sound)[1])
+    elif asked.records is not None:
+        record, likeness = lookup.search(asked.records, evidence)
+        findings.extend(likeness)
+    findings.append(report_text.proof_finding(proof))
+    # An intact manifest of a known signer names its own record, whether or not marks were looked for.
+    named = _declared_record(held) if verdict is Verdict.INTACT else None
+    state, said = _ask_status(asked, named or (evidence.record.id if evidence.record else None))
+    findings += said
+    notes = []
+    if held.revoked:
+        notes.append("The signer's certificate was revoked.")
     if any(ancestor.failures for ancestor in held.ancestors):
-        explanation = "An earlier file that it was made from does not verify."
-    elif verdict is Verdict.UNPROVEN and not trust.log_vkey:
-        explanation = "You supplied no log key."
-    shown = _shown(held)
-    return Report(verdict, tuple(findings), file, shown, record.id if record else None, explanation)
+        notes.append("An earlier file that it was made from does not verify.")
+    if verdict is Verdict.UNPROVEN and not asked.trust.log_vkey:
+        notes.append("You supplied no log key.")
+    verdict, about_status = report_text.verdict_with_status(verdict, state)
+    note = " ".join(filter(None, [about_status, *notes]))
+    return asked.report(
+        verdict, findings, note, manifest=report_text.shown(held), record=record.id if record else None
+    )
 
 
-def _broken(held: ManifestReading) -> tuple[str, ...]:
-    """Codes that mean: these are not the bytes that were signed."""
-    codes = [code for code in held.failures if not code.startswith(_ABOUT_THE_SIGNER)]
-    if "claimSignature.validated" not in held.successes:
-        codes.append("claimSignature.missing")
-    return tuple(dict.fromkeys(codes))
-
-
-def _contradiction(held: ManifestReading, picture: MarkResult, speech: MarkResult) -> list[Finding]:
-    """Marks that were read and are not the ones the manifest declares: one of the two was moved here."""
-    declared = manifest.soft_bindings(held.assertions)
-    marks = ((manifest.VIDEO_MARK_ALG, picture), (manifest.AUDIO_MARK_ALG, speech))
-    return [
-        Finding(mark.finding.technique, "failed", "it is not the mark that the manifest declares")
-        for algorithm, mark in marks
-        if mark.record is not None and declared.get(algorithm, mark.payload) != mark.payload
-    ]
-
-
-def _signer_problems(held: ManifestReading) -> tuple[str, ...]:
-    return tuple(code for code in held.failures if code.startswith(_ABOUT_THE_SIGNER))
-
-
-def _manifest_findings(held: ManifestReading, broken: tuple[str, ...]) -> list[Finding]:
-    if broken:
-        findings = [
-            Finding("manifest", "failed", f"does not validate: {', '.join(broken)}", {"codes": list(broken)})
-        ]
-    else:
-        findings = [Finding("manifest", "passed", "the file's bytes are those that were signed")]
-    problems = _signer_problems(held)
-    if held.signer_known and not problems and not broken:
-        text = f"{held.signer}, verified under the roots you supplied"
-        findings.append(Finding("signer", "passed", text))
-    elif broken:
-        findings.append(Finding("signer", "note", f"the manifest names {held.signer or 'nobody'}"))
-    else:
-        text = f"calls itself {held.signer or 'nothing'}; not verified under the roots you supplied"
-        findings.append(Finding("signer", "failed", text, {"codes": list(problems)}))
-    findings.append(_stamp_finding(held))
-    for ancestor in held.ancestors:
-        if ancestor.failures:
-            text = f"{ancestor.title}: {', '.join(ancestor.failures)}"
-            findings.append(Finding("ancestors", "failed", text, {"codes": list(ancestor.failures)}))
-        else:
-            findings.append(Finding("ancestors", "passed", f"{ancestor.title}: nothing failed"))
-    if held.identity_failures or any(_is_identity(a) for a in held.assertions):
-        findings.append(
-            Finding("identity", "not checked", "an identity assertion is there and was not checked")
-        )
-    return findings
-
-
-def _stamp_finding(held: ManifestReading) -> Finding:
-    """The stamp stands beside the signature, not under it: it can be damaged without touching the claim."""
-    if held.stamped:
-        return Finding("time stamp", "passed", f"signed {held.signed_at}")
-    codes = [c for c in held.codes.get("informational", ()) if c.startswith("timeStamp.")]
-    damaged = [code for code in codes if code != "timeStamp.untrusted"]
-    if damaged:
-        text = f"the time stamp does not hold: {', '.join(damaged)}"
-        return Finding("time stamp", "failed", text, {"codes": damaged})
-    return Finding("time stamp", "not found", "no time stamp that the roots you supplied can confirm")
-
-
-def _is_identity(assertion: dict[str, Any]) -> bool:
-    return str(assertion.get("label", "")).startswith("cawg.identity")
-
-
-def _proof_finding(proof: proofs.ProofResult) -> Finding:
-    return Finding("audit proof", _PROOF_STATUS[proof.outcome], proof.text, proof.details)
-
-
-def _shown(held: ManifestReading) -> dict[str, Any]:
-    """The parts of the manifest that a report shows. `state` and `codes` are the C2PA library's own."""
-    return {
-        "label": held.label,
-        "title": held.title,
-        "generator": held.generator,
-        "signer": held.signer,
-        "signed_at": held.signed_at,
-        "state": held.state,
-        "codes": held.codes,
-        "ancestors": [
-            {"title": a.title, "relationship": a.relationship, "failures": list(a.failures)}
-            for a in held.ancestors
-        ],
-    }
+def _declared_record(held: ManifestReading) -> str | None:
+    """The public id that a manifest of ours carries; None where it carries none."""
+    data = held.assertion(manifest.AUDIT_LABEL)
+    asset = str(data.get("asset", "")) if isinstance(data, dict) else ""
+    try:
+        return str(UUID(asset.removeprefix("urn:uuid:")))
+    except ValueError:
+        return None
 
 
 # ---------------------------------------------------------------- no manifest that we can read
 
 
-def _without_manifest(
-    file: dict[str, Any],
-    held: ManifestReading,
-    trust: TrustBundle,
-    records: RecordSource | None,
-    media: decode.DecodedMedia | None,
-    picture: MarkResult,
-    speech: MarkResult,
-) -> Report:
-    absent = Finding("manifest", "not checked" if held.presence != "absent" else "not found", held.detail)
-    findings = [absent, picture.finding, speech.finding]
-    record = picture.record or speech.record
-    query = lookup.hashes_of(media, mirrored=picture.mirrored)
+def _without_manifest(asked: _Asked, held: ManifestReading, evidence: Evidence) -> Report:
+    absent = Finding("manifest", "not found" if held.presence == "absent" else "not checked", held.detail)
+    findings = [absent, evidence.picture.finding, evidence.speech.finding]
+    record, picture, speech = evidence.record, evidence.picture.record, evidence.speech.record
     if record is None:
-        similar, likeness = lookup.search(records, query)
-        findings.append(likeness)
-        nothing = Verdict.NOTHING_FOUND if records is not None else Verdict.MARK_NOT_CHECKED
-        verdict = Verdict.SIMILAR if similar else nothing
-        skipped = sum(f.status == "not checked" for f in findings)
-        note = f"{skipped} technique(s) could not be used; see “not checked”." if skipped else ""
-        return Report(verdict, tuple(findings), file, None, similar.id if similar else None, note)
-    if picture.record and speech.record and picture.record.id != speech.record.id:
+        return _by_likeness(asked, findings, evidence)
+    if picture and speech and picture.id != speech.id:
         findings.append(Finding("fingerprint", "not checked", "picture and speech lead to different records"))
-        note = "Its pictures and its speech come from different clips."
-        return Report(Verdict.TRANSPLANTED, tuple(findings), file, None, None, note)
-    stored = reading.read_store(record.manifest, trust)
-    problem = _record_problem(record, stored, trust, picture, speech)
+        return asked.report(
+            Verdict.TRANSPLANTED, findings, "Its pictures and its speech come from different clips."
+        )
+    stored = reading.read_store(record.manifest, asked.trust)
+    problem = _record_problem(record, stored, asked.trust, evidence)
     if problem:
         findings.append(Finding("manifest on record", "failed", problem))
-        return Report(
-            Verdict.NO_RECORD,
-            tuple(findings),
-            file,
-            None,
-            None,
-            "The record behind it is damaged.",
-        )
-    findings.extend(_stored_findings(stored, record, trust))
-    agreement, likeness = lookup.compare_with(record, query)
-    findings.append(likeness)
+        return asked.report(Verdict.NO_RECORD, findings, "The record behind it is damaged.")
+    text = "authentic; this copy's bytes differ from those that were signed"
+    findings.append(Finding("manifest on record", "passed", text))
+    findings += [report_text.signer_finding(stored), *report_text.revocation_findings(stored)]
+    agreement, likeness = lookup.compare_with(record, evidence.query)
+    heard, sound = lookup.compare_sound_with(record, evidence.sound)
+    findings += [likeness, sound]
+    proof = proofs.check(stored, _digest_on_record(stored, record), asked.trust)
+    findings.append(report_text.proof_finding(proof, on_record=True))
+    state, said = _ask_status(asked, record.id)
+    findings += said
+    verdict, note = _recovered(stored, agreement, heard)
+    verdict, about_status = report_text.verdict_with_status(verdict, state)
+    withdrawn = state is not None and state.state in ("withdrawn", "taken_down")
+    # A withdrawn clip is named and dated; what its manifest said is no longer handed out.
+    shown = None if withdrawn or verdict is Verdict.TRANSPLANTED else report_text.shown(stored)
+    note = " ".join(filter(None, [about_status, note]))
+    return asked.report(verdict, findings, note, manifest=shown, record=record.id)
+
+
+def _recovered(
+    stored: ManifestReading, agreement: Similarity | None, heard: SoundSimilarity | None
+) -> tuple[Verdict, str]:
+    """What an authentic mark with a good record comes to, by likeness and signer."""
     if agreement is not None and not agreement.similar:
-        note = "The mark is authentic, but the pictures are not those of its record."
-        return Report(Verdict.TRANSPLANTED, tuple(findings), file, None, record.id, note)
-    verdict = Verdict.RECOVERED if stored.signer_known else Verdict.UNKNOWN_SIGNER
+        return Verdict.TRANSPLANTED, "The mark is authentic, but the pictures are not those of its record."
+    if agreement is None and heard is not None and not heard.similar:
+        return Verdict.TRANSPLANTED, "The mark is authentic, but the sound is not that of its record."
     note = "This does not show that it is unedited."
-    if agreement is None:
+    if agreement is None and heard is None:
         note = "Only the mark was read; whether the content is unchanged could not be compared."
-    if verdict is Verdict.UNKNOWN_SIGNER:
-        note = f"The manifest was recovered by our mark. {note}"
-    return Report(verdict, tuple(findings), file, _shown(stored), record.id, note)
+    elif heard is not None and not heard.similar:
+        note = "The pictures agree with the record, the sound does not: it may have other words or music."
+    if stored.signer_known and not stored.revoked:
+        return Verdict.RECOVERED, note
+    return Verdict.UNKNOWN_SIGNER, f"The manifest was recovered by our mark. {note}"
+
+
+def _by_likeness(asked: _Asked, findings: list[Finding], evidence: Evidence) -> Report:
+    similar, likeness = lookup.search(asked.records, evidence)
+    findings = [*findings, *likeness]
+    nothing = Verdict.NOTHING_FOUND if asked.records is not None else Verdict.MARK_NOT_CHECKED
+    verdict = Verdict.SIMILAR if similar else nothing
+    skipped = sum(f.status == "not checked" for f in findings)
+    note = f"{skipped} technique(s) could not be used; see “not checked”." if skipped else ""
+    state, said = _ask_status(asked, similar.id if similar else None)
+    verdict, about_status = report_text.verdict_with_status(verdict, state)
+    note = " ".join(filter(None, [about_status, note]))
+    return asked.report(verdict, findings + said, note, record=similar.id if similar else None)
 
 
 def store_problem(stored: ManifestReading) -> str:
@@ -277,27 +296,25 @@ def store_problem(stored: ManifestReading) -> str:
     """
     if stored.presence != "read" or "claimSignature.validated" not in stored.successes:
         return "the manifest on record is not authentic"
-    if set(_broken(stored)) - _HASH_OF_THE_FILE:
+    if set(report_text.broken(stored)) - _HASH_OF_THE_FILE:
         return "the manifest on record is damaged"
     return ""
 
 
 def _record_problem(
-    record: StoredRecord,
-    stored: ManifestReading,
-    trust: TrustBundle,
-    picture: MarkResult,
-    speech: MarkResult,
+    record: StoredRecord, stored: ManifestReading, trust: TrustBundle, evidence: Evidence
 ) -> str:
     """Why a record may not be believed; empty when it may."""
     problem = store_problem(stored)
     if problem:
         return problem
     declared = manifest.soft_bindings(stored.assertions)
-    if picture.record is not None and declared.get(manifest.VIDEO_MARK_ALG) != picture.payload:
-        return "the manifest on record does not declare this mark"
-    if speech.record is not None and declared.get(manifest.AUDIO_MARK_ALG) != speech.payload:
-        return "the manifest on record does not declare this speech mark"
+    for algorithm, mark in (
+        (manifest.VIDEO_MARK_ALG, evidence.picture),
+        (manifest.AUDIO_MARK_ALG, evidence.speech),
+    ):
+        if mark.record is not None and declared.get(algorithm) != mark.payload:
+            return f"the manifest on record does not declare this {mark.finding.technique}"
     if proofs.check(stored, _digest_on_record(stored, record), trust).outcome in ("broken", "transplanted"):
         return "the proof on record does not hold"
     return ""
@@ -310,24 +327,3 @@ def _digest_on_record(stored: ManifestReading, record: StoredRecord) -> Digest |
     payload = entry.get("payload") if isinstance(entry, dict) else None
     rule = payload.get("digest_rule") if isinstance(payload, dict) else None
     return Digest(str(rule), record.content_digest.rpartition(":")[2])
-
-
-def _stored_findings(stored: ManifestReading, record: StoredRecord, trust: TrustBundle) -> list[Finding]:
-    who = stored.signer or "nobody"
-    if stored.signer_known:
-        signer = Finding("signer", "passed", f"{who}, verified under the roots you supplied")
-    else:
-        signer = Finding("signer", "failed", f"calls itself {who}; not verified under the roots you supplied")
-    proof = proofs.check(stored, _digest_on_record(stored, record), trust)
-    text = proof.text.replace("this content", "the clip on record")
-    return [
-        Finding(
-            "manifest on record", "passed", "authentic; this copy's bytes differ from those that were signed"
-        ),
-        signer,
-        _proof_finding(proofs.ProofResult(proof.outcome, text, proof.details)),
-    ]
-
-
-def _record_id(*marks: MarkResult) -> str | None:
-    return next((mark.record.id for mark in marks if mark.record), None)

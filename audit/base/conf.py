@@ -32,9 +32,21 @@ DEFAULTS: dict[str, Any] = {
     "VOICES": {
         "default": {"CLASS": "byline.generation.voices.espeak.EspeakVoice", "CONFIG": {}},
     },
+    # Where C2PA signatures come from: a key-ring file, a PKCS#11 token or a command (docs/operator.md).
+    "C2PA_SIGNER": {"CLASS": "byline.provenance.signers.KeyRingSigner", "CONFIG": {}},
+    "C2PA_TSA_URL": "",  # an outside RFC 3161 authority, https only; "": the key ring's own
+    # Which marks are written and looked for, one for pictures and one for speech (docs/detection.md).
+    "WATERMARKERS": {
+        "video": {"CLASS": "byline.provenance.marks.video.VideoMark", "CONFIG": {}},
+        "audio": {"CLASS": "byline.provenance.marks.audio.AudioMark", "CONFIG": {}},
+    },
+    "FORENSIC_CLASSIFIERS": {},  # name -> {"CLASS", "CONFIG"}, further sources of POST /api/v1/detect
+    "MANIFEST": {},  # profile, producer, training, prompt; see byline/provenance/profiles.py
     "BRANDS": {},  # name -> brand kit, beside those shipped in byline/generation/brands/
     "VERIFY_MAX_BYTES": 200 * 1024 * 1024,
     "VERIFY_MAX_SECONDS": 60.0,
+    # Hosts whose files may be verified by address: exact names, "*.example.org", or "*" for any public one.
+    "VERIFY_URL_HOSTS": (),
     "PUBLIC_BASE_URL": "http://localhost:8000",
 }
 

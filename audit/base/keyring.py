@@ -1,11 +1,16 @@
 """Key files of one installation, one per purpose, under `$BYLINE_HOME/keys` (0700, files 0600).
 
+`read` gives the key in use. Rotation (byline.platform.keys) keeps what it replaces beside it, as
+NAME.1.EXT, NAME.2.EXT and so on, the highest number replaced last; `read_all` gives all of them,
+newest first, because what an old key marked or an old root vouched for is still out there.
+
 The web process may check but never sign: it runs with BYLINE_PROCESS=web, and `read` then
 refuses the signing purposes. Making keys is `byline.platform.keys.create`; nothing here logs
 or returns key material in an error.
 """
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -23,11 +28,13 @@ FILES = {
     "tsa_cert": "tsa.cert.pem",
     "log": "log.key.pem",  # Ed25519, PKCS#8
     "log_vkey": "log.vkey.txt",  # C2SP signed-note verifier key
+    "receipt": "receipt.key.pem",  # Ed25519, PKCS#8: signs receipts and status lists, nothing else
+    "receipt_vkey": "receipt.vkey.txt",  # its public half, in the same form as the log's
     "watermark": "watermark.key",  # 32 raw bytes
     "id": "id.key",  # 32 raw bytes: authenticates mark ids
     "data": "data.key",  # 32 raw bytes, for encryption at rest: made now, used by nothing yet
 }
-PUBLIC = {"c2pa_ca_cert", "c2pa_chain", "tsa_ca_cert", "tsa_cert", "log_vkey"}
+PUBLIC = {"c2pa_ca_cert", "c2pa_chain", "tsa_ca_cert", "tsa_cert", "log_vkey", "receipt_vkey"}
 SIGNING = {"c2pa_ca", "c2pa_leaf", "tsa", "log"}
 
 
@@ -50,10 +57,13 @@ def path(purpose: str) -> Path:
 
 
 def read(purpose: str) -> bytes:
-    """The bytes of one key file. KeyRefused in the web process, KeyUnavailable if absent or exposed."""
+    """The key in use. KeyRefused in the web process if it signs, KeyUnavailable if absent or exposed."""
+    return _read(purpose, path(purpose))
+
+
+def _read(purpose: str, file: Path) -> bytes:
     if purpose in SIGNING and os.environ.get("BYLINE_PROCESS") == "web":
         raise KeyRefused(f"the web process asked for the signing key {purpose!r}")
-    file = path(purpose)
     try:
         mode = stat.S_IMODE(file.stat().st_mode)
         if purpose not in PUBLIC and mode & 0o077:
@@ -64,6 +74,24 @@ def read(purpose: str) -> bytes:
         return file.read_bytes()
     except FileNotFoundError as error:
         raise KeyUnavailable(f"no key for {purpose!r} at {file}") from error
+
+
+def paths(purpose: str) -> list[Path]:
+    """The file in use, then those it replaced, newest first. Only the first may be missing."""
+    current = path(purpose)
+    pattern = re.compile(rf"{re.escape(current.stem)}\.([1-9][0-9]*){re.escape(current.suffix)}")
+    found = [pattern.fullmatch(name) for name in os.listdir(directory())] if directory().is_dir() else []
+    numbers = sorted((int(match[1]) for match in found if match), reverse=True)
+    return [current, *(current.with_name(f"{current.stem}.{n}{current.suffix}") for n in numbers)]
+
+
+def read_all(purpose: str) -> list[bytes]:
+    """Every key of a purpose that is still to be recognised, the one in use first, each once.
+
+    Raises as `read` does, for any of the files: an unreadable old key must not silently become
+    "no mark found".
+    """
+    return list(dict.fromkeys(_read(purpose, file) for file in paths(purpose)))
 
 
 def write(purpose: str, data: bytes) -> Path:

@@ -20,6 +20,7 @@ def ready(request: Any, artefact: Artefact) -> Outcome:
         "manifest": manifest,
         "proof": made["prove"]["proof"],
         "hashes": made["fingerprint"]["hashes"],
+        "sound": made["fingerprint"]["sound"],
     }
     return Outcome(
         Verdict.ALLOW,

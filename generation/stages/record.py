@@ -10,16 +10,18 @@ SLICE_S = 0.5  # between two looks for a cancellation while waiting for a checkp
 
 
 def fingerprint(request: Any, artefact: Artefact) -> Outcome:
-    """Fingerprint the encoded file, decoded as a verifier will decode it."""
+    """Fingerprint pictures and sound of the encoded file, decoded as a verifier will decode it."""
     from byline.provenance import fingerprints
     from byline.provenance.decode import decode
+    from byline.provenance.sound_fingerprints import sound_fingerprint
 
     media = decode(artefact.files["encoded"])
-    hashes = fingerprints.fingerprint(media.frames, media.fps)
+    hashes = fingerprints.fingerprint_to_store(media.frames, media.fps)
+    sound = sound_fingerprint(media.samples, media.rate).to_hex() if media.samples is not None else ""
     return Outcome(
         Verdict.ALLOW,
-        evidence={"frames": len(hashes), "seconds": round(media.duration, 2)},
-        produces={"hashes": [asdict(item) for item in hashes]},
+        evidence={"frames": len(fingerprints.plain(hashes)), "seconds": round(media.duration, 2)},
+        produces={"hashes": [asdict(item) for item in hashes], "sound": sound},
     )
 
 

@@ -1,6 +1,6 @@
 """The `byline` command. Each subcommand is one file; heavy or Django imports happen inside it.
 
-Exit codes: 0 done or verified · 10-15 verdicts of `verify` · 20 blocked by policy · 21 held for a reviewer ·
+Exit codes: 0 done or verified · 10-16 verdicts of `verify` · 20 blocked by policy · 21 held for a reviewer ·
 64 usage · 70 internal error. Errors go to stderr as one line and one line of help.
 """
 
@@ -13,7 +13,18 @@ from collections.abc import Sequence
 from byline.audit.base.errors import BylineError, InvalidInput
 
 USAGE, INTERNAL = 64, 70
-COMMANDS = ("setup", "check", "generate", "verify", "audit", "trust", "provenance", "serve", "demo")
+COMMANDS = (
+    "setup",
+    "check",
+    "generate",
+    "verify",
+    "receipt",
+    "audit",
+    "trust",
+    "provenance",
+    "serve",
+    "demo",
+)
 
 
 class _Parser(argparse.ArgumentParser):

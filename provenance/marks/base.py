@@ -3,6 +3,11 @@
 A finding names the payload, the key and the geometry in words. It deliberately holds no score:
 whoever can read a correlation value can erase or copy a mark by hill-climbing (oracle attack),
 so detectors compare with their threshold inside and return a finding or None.
+
+`candidates` is the registry mode: when a fingerprint shortlist has already named at most
+MAX_CANDIDATES payloads, only these count, so that less evidence suffices for the same false-accept
+bound. It is for the verifier's own shortlist. A caller who could choose the candidates freely and
+repeat the question would own an oracle: never wire it to a public parameter.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +25,7 @@ Samples = NDArray[np.float32]  # (N,) mono, full scale +-1
 # Probability that one call of detect() accepts anything on media we never marked, over all keys,
 # payloads and geometries that the call tries (threshold.py derives the bound).
 FALSE_ACCEPT = 1e-9
+MAX_CANDIDATES = 100
 
 
 class UnmarkableInput(InvalidInput):
@@ -34,6 +40,21 @@ class BadPayload(BylineError):
     code = "bad_payload"
     status = 400
     help = "Give a non-negative integer within the mark's payload bits."
+
+
+def check_candidates(candidates: Sequence[int] | None, payload_bits: int) -> tuple[int, ...] | None:
+    """The short list without repetitions, None for a blind search. BadPayload if it is no such list.
+
+    An empty list stays empty: nothing can be found then, which is not the same as a blind search.
+    """
+    if candidates is None:
+        return None
+    unique = tuple(dict.fromkeys(int(candidate) for candidate in candidates))
+    if len(unique) > MAX_CANDIDATES:
+        raise BadPayload(f"a short list holds at most {MAX_CANDIDATES} payloads, this one {len(unique)}")
+    if any(not 0 <= candidate < 1 << payload_bits for candidate in unique):
+        raise BadPayload(f"a candidate does not fit into {payload_bits} bits")
+    return unique
 
 
 @dataclass(frozen=True)
@@ -63,7 +84,9 @@ class VideoMarker(Protocol):
 
     def embed(self, frames: Iterable[Frame], payload: int) -> Iterator[Frame]: ...
 
-    def detect(self, frames: Sequence[Frame]) -> VideoFinding | None: ...
+    def detect(
+        self, frames: Sequence[Frame], *, candidates: Sequence[int] | None = None
+    ) -> VideoFinding | None: ...
 
 
 class AudioMarker(Protocol):
@@ -73,4 +96,6 @@ class AudioMarker(Protocol):
 
     def embed(self, samples: Samples, rate: int, payload: int) -> Samples: ...
 
-    def detect(self, samples: Samples, rate: int) -> AudioFinding | None: ...
+    def detect(
+        self, samples: Samples, rate: int, *, candidates: Sequence[int] | None = None
+    ) -> AudioFinding | None: ...

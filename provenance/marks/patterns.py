@@ -8,6 +8,7 @@ speech: a share of the cells is a fixed synchronisation template, the rest carri
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -78,9 +79,18 @@ class Layout:
         data = chips[self.data_cells]
         soft = np.bincount(self._symbol, data * self._data_signs, self.code.symbols).astype(np.float64)
         payload = self.code.decode(soft)
-        if payload is None:
-            return None
-        tile = self.tile(payload)
+        return None if payload is None else self.score(chips, payload)
+
+    def best_of(
+        self, chips: NDArray[np.floating], candidates: Sequence[int]
+    ) -> tuple[int, float, float] | None:
+        """Like `decode`, but the answer is one of a short list: no code to break, only tiles to compare."""
+        scored = [found for payload in candidates if (found := self.score(chips, payload)) is not None]
+        return max(scored, key=lambda found: found[1], default=None)
+
+    def score(self, chips: NDArray[np.floating], payload: int) -> tuple[int, float, float] | None:
+        """(payload, score over all cells, score over data cells); None for chips without any signal."""
+        data, tile = chips[self.data_cells], self.tile(payload)
         whole, part = float(np.linalg.norm(chips)), float(np.linalg.norm(data))
         if part == 0.0:
             return None

@@ -9,6 +9,7 @@ ratios, picture-in-picture, re-generation by another model, and hiding the mark 
 averages many clips of one key (rotate keys).
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,13 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from byline.provenance.marks import video_geometry as geometry
-from byline.provenance.marks.base import FALSE_ACCEPT, Frame, UnmarkableInput, VideoFinding
+from byline.provenance.marks.base import (
+    FALSE_ACCEPT,
+    Frame,
+    UnmarkableInput,
+    VideoFinding,
+    check_candidates,
+)
 from byline.provenance.marks.coding import Code
 from byline.provenance.marks.patterns import Layout
 from byline.provenance.marks.threshold import acceptance_threshold
@@ -46,6 +53,15 @@ class _Sync:
     shift: tuple[int, int]
 
 
+@dataclass(frozen=True)
+class _Rule:
+    """What one call of detect() accepts: which payloads (None: all), and from which scores on."""
+
+    candidates: tuple[int, ...] | None
+    searched: float
+    fitted: float
+
+
 class _Key:
     """One key's layout with its template ready for FFT correlation."""
 
@@ -60,10 +76,13 @@ class _Key:
         y, x = np.unravel_index(int(corr.argmax()), corr.shape)
         return _Sync(float(corr[y, x]) / (float(np.linalg.norm(folded)) + 1e-9), (int(y), int(x)))
 
-    def decode(self, folded: Plane, shift: tuple[int, int]) -> tuple[int, float, float] | None:
+    def decode(
+        self, folded: Plane, shift: tuple[int, int], candidates: Sequence[int] | None
+    ) -> tuple[int, float, float] | None:
         aligned = _wrapped_blur(np.roll(folded, (-shift[0], -shift[1]), (0, 1)), 0.5)
         chips = aligned.reshape(TILE_CHIPS, OVERSAMPLE, TILE_CHIPS, OVERSAMPLE).sum((1, 3)).ravel()
-        return self.layout.decode(chips - chips.mean())
+        chips = chips - chips.mean()
+        return self.layout.decode(chips) if candidates is None else self.layout.best_of(chips, candidates)
 
 
 def _wrapped_blur(tile: Plane, sigma: float) -> Plane:
@@ -95,20 +114,20 @@ class VideoMark:
         self._rms = 255 / 10 ** (psnr_db / 20)
         self._flat_rms = 255 / 10 ** (flat_psnr_db / 20)
         self._max_frames = max_frames
-        self._search_threshold = acceptance_threshold(
-            payload_bits=PAYLOAD_BITS,
-            hypotheses=SEARCH_HYPOTHESES,
-            keys=len(keys),
-            false_accept=FALSE_ACCEPT,
-            share=0.5,
+
+    def _rule(self, candidates: tuple[int, ...] | None) -> _Rule:
+        bits = PAYLOAD_BITS if candidates is None else math.log2(len(candidates))
+        searched, fitted = (
+            acceptance_threshold(
+                payload_bits=bits,
+                hypotheses=hypotheses,
+                keys=len(self._keys),
+                false_accept=FALSE_ACCEPT,
+                share=0.5,
+            )
+            for hypotheses in (SEARCH_HYPOTHESES, LOCAL_HYPOTHESES)
         )
-        self._local_threshold = acceptance_threshold(
-            payload_bits=PAYLOAD_BITS,
-            hypotheses=LOCAL_HYPOTHESES,
-            keys=len(keys),
-            false_accept=FALSE_ACCEPT,
-            share=0.5,
-        )
+        return _Rule(candidates, searched, fitted)
 
     # ------------------------------------------------------------------ embedding
 
@@ -144,10 +163,17 @@ class VideoMark:
 
     # ------------------------------------------------------------------ detecting
 
-    def detect(self, frames: Sequence[Frame]) -> VideoFinding | None:
-        """The mark of any of our keys in frames of one size, or None. UnmarkableInput for unusable frames."""
-        if not frames:
+    def detect(
+        self, frames: Sequence[Frame], *, candidates: Sequence[int] | None = None
+    ) -> VideoFinding | None:
+        """The mark of any of our keys in frames of one size, or None. UnmarkableInput for unusable frames.
+
+        With `candidates` only these payloads count and less evidence suffices (marks/base.py).
+        """
+        wanted = check_candidates(candidates, PAYLOAD_BITS)
+        if not frames or wanted == ():
             return None
+        rule = self._rule(wanted)
         picked = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), self._max_frames)).round())
         chosen = [frames[int(i)] for i in picked]
         for frame in chosen:
@@ -159,16 +185,16 @@ class VideoMark:
         for words, plane in planes.items():
             folded = geometry.fold(plane)
             for index in range(len(self._keys)):
-                found = self._decode(folded, index, self._keys[index].sync(folded))
+                found = self._decode(folded, index, self._keys[index].sync(folded), rule)
                 if found is not None:
                     return VideoFinding(found, index, words or "as embedded")
-        return self._search(planes)
+        return self._search(planes, rule)
 
-    def _decode(self, folded: Plane, index: int, sync: _Sync) -> int | None:
-        result = self._keys[index].decode(folded, sync.shift)
-        return result[0] if result is not None and result[1] >= self._search_threshold else None
+    def _decode(self, folded: Plane, index: int, sync: _Sync, rule: _Rule) -> int | None:
+        result = self._keys[index].decode(folded, sync.shift, rule.candidates)
+        return result[0] if result is not None and result[1] >= rule.searched else None
 
-    def _search(self, planes: dict[str, Plane]) -> VideoFinding | None:
+    def _search(self, planes: dict[str, Plane], rule: _Rule) -> VideoFinding | None:
         poses = geometry.candidate_poses(planes[""])
         trials = []
         for words, plane in planes.items():
@@ -179,12 +205,12 @@ class VideoMark:
                     trials.append((max(key.sync(folded).score for folded in around), index, words, seen))
         trials.sort(key=lambda trial: -trial[0])
         for _, index, words, pose in trials[:REFINED]:
-            found = self._refine(planes[words], index, pose)
+            found = self._refine(planes[words], index, pose, rule)
             if found is not None:
                 return VideoFinding(found[0], index, _describe(words, *found[1:]))
         return None
 
-    def _refine(self, plane: Plane, index: int, pose: Pose) -> tuple[int, Pose, bool] | None:
+    def _refine(self, plane: Plane, index: int, pose: Pose, rule: _Rule) -> tuple[int, Pose, bool] | None:
         """Climb towards the pose that fits the template best, trying to decode all along the way.
 
         The template alone may prefer a slightly wrong pose that the payload does not survive.
@@ -197,13 +223,15 @@ class VideoMark:
                 ranked.append((key.sync(folded), near, folded))
             ranked.sort(key=lambda item: -item[0].score)
             for sync, near, folded in ranked:
-                payload = self._decode(folded, index, sync)
+                payload = self._decode(folded, index, sync, rule)
                 if payload is not None:
                     return payload, near, False
             sync, pose, _ = ranked[0]
-        return self._unbend(geometry.rectify(plane, pose), index, sync, pose)
+        return self._unbend(geometry.rectify(plane, pose), index, sync, pose, rule)
 
-    def _unbend(self, plane: Plane, index: int, sync: _Sync, pose: Pose) -> tuple[int, Pose, bool] | None:
+    def _unbend(
+        self, plane: Plane, index: int, sync: _Sync, pose: Pose, rule: _Rule
+    ) -> tuple[int, Pose, bool] | None:
         """Last resort: fit a mild perspective to the template, judge by the data cells alone."""
         key = self._keys[index]
         for _ in range(LOCAL_ROUNDS):
@@ -212,8 +240,8 @@ class VideoMark:
                 return None
             plane, folded = fitted, geometry.fold(fitted)
             sync = key.sync(folded)
-            result = key.decode(folded, sync.shift)
-            if result is not None and result[2] >= self._local_threshold:
+            result = key.decode(folded, sync.shift, rule.candidates)
+            if result is not None and result[2] >= rule.fitted:
                 return result[0], pose, True
         return None
 

@@ -118,3 +118,27 @@ def test_an_origin_that_the_format_forbids_is_refused(origin: str) -> None:
 def test_own_authorities_are_known_as_development(home: Path) -> None:
     keys.create(home)
     assert keys.for_development() == ["c2pa_ca_cert", "c2pa_chain", "tsa_ca_cert", "tsa_cert"]
+
+
+def test_read_all_is_newest_first_and_each_once(home: Path) -> None:
+    keys.create(home)
+    assert keyring.read_all("watermark") == [keyring.read("watermark")]
+    for number in (1, 2, 10):
+        file = keyring.path("watermark").with_name(f"watermark.{number}.key")
+        file.write_bytes(bytes([number]) * 32)
+        file.chmod(0o600)
+    keyring.path("watermark").with_name("watermark.11.key.bak").write_bytes(b"x")
+    twin = keyring.path("watermark").with_name("watermark.11.key")
+    twin.write_bytes(keyring.read("watermark"))  # a rotation that was interrupted half way
+    twin.chmod(0o600)
+    old = [bytes([number]) * 32 for number in (10, 2, 1)]
+    assert keyring.read_all("watermark") == [keyring.read("watermark"), *old]
+
+
+def test_an_exposed_old_key_is_refused_too(home: Path) -> None:
+    keys.create(home)
+    old = keyring.path("id").with_name("id.1.key")
+    old.write_bytes(bytes(32))
+    old.chmod(0o644)
+    with pytest.raises(keyring.KeyUnavailable, match="readable by others"):
+        keyring.read_all("id")

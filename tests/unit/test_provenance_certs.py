@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
+import http.server
 import os
 import shutil
+import ssl
 import stat
 import subprocess
+import threading
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from runpy import run_path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from byline.audit.base import keyring
 from byline.audit.base.errors import ConfigurationError
-from byline.provenance import certs, der, timestamps
+from byline.provenance import certs, der, reading, signing, timestamps
+from byline.provenance.trust import TrustBundle
 
 kit = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "provenance_kit.py")))
 
@@ -119,6 +127,140 @@ def test_stamper_asks_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     with timestamps.authority():
         assert os.environ["NO_PROXY"] == "example.org,127.0.0.1"
         assert os.environ["no_proxy"] == "127.0.0.1"
+
+
+def test_one_server_serves_many_signatures_and_each_address_dies(monkeypatch: pytest.MonkeyPatch) -> None:
+    with timestamps.authority() as first, timestamps.authority() as second:
+        assert first.rpartition("/")[0] == second.rpartition("/")[0]
+        assert first != second
+    with timestamps.authority() as third:
+        assert third not in (first, second)
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(urllib.request.Request(first, data=b"0", method="POST"), timeout=5)
+
+
+# ------------------------------------------------------------------ an outside authority
+
+
+@pytest.fixture
+def outside(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+    """A real https server with a certificate for localhost; `answer` decides what it says."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = tmp_path / "tls.pem"
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(*form))
+    asked: list[bytes] = []
+    made = SimpleNamespace(asked=asked, answer=lambda handler, query: None)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.rfile.read(int(self.headers["Content-Length"])))
+            made.answer(self, asked[-1])
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Quiet."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.1")
+    made.url = f"https://localhost:{server.server_address[1]}/stamp"
+    settings.BYLINE = {**settings.BYLINE, "C2PA_TSA_URL": made.url}
+    yield made
+    server.shutdown()
+    server.server_close()
+
+
+def send(handler: Any, body: bytes, kind: str = "application/timestamp-reply") -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Type", kind)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+MANIFEST = {
+    "title": "A test clip",
+    "assertions": [
+        {
+            "label": "c2pa.actions.v2",
+            "data": {
+                "actions": [
+                    {
+                        "action": "c2pa.created",
+                        "digitalSourceType": "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCreation",
+                    }
+                ]
+            },
+        }
+    ],
+}
+
+
+def _sign(directory: Path) -> Path:
+    target = directory / "out.wav"
+    signing.sign_file(kit.write_wav(directory / "in.wav"), target, MANIFEST)
+    return target
+
+
+def test_an_outside_authority_stamps_what_we_sign(outside: SimpleNamespace, tmp_path: Path) -> None:
+    authority = certs.root("an outside time-stamp root")
+    stamper = certs.leaf(authority, "an outside stamper", [ExtendedKeyUsageOID.TIME_STAMPING], days=1)
+    outside.answer = lambda handler, query: send(
+        handler, timestamps.reply(query, stamper.key, stamper.certificate)
+    )
+    with kit.home(tmp_path / "home"):
+        keyring.path("tsa_ca_cert").write_bytes(authority.pem)
+        for purpose in ("tsa", "tsa_cert"):
+            keyring.path(purpose).unlink()  # nothing of our own stamper is needed
+        held = reading.read(_sign(tmp_path), TrustBundle.from_installation())
+    assert (held.state, held.stamped) == ("Trusted", True)
+    assert len(outside.asked) == 1
+
+
+def _redirect(handler: Any, query: bytes) -> None:
+    handler.send_response(302)
+    handler.send_header("Location", "https://localhost:1/elsewhere")
+    handler.end_headers()
+
+
+@pytest.mark.parametrize(
+    ("answer", "match"),
+    [
+        (lambda handler, query: handler.send_error(503), "status 503"),
+        (_redirect, "status 302"),
+        (lambda handler, query: send(handler, b"<html>", "text/html"), "no time stamp"),
+        (lambda handler, query: send(handler, bytes(100_000)), "no time stamp"),
+        (lambda handler, query: handler.connection.close(), "cannot be reached"),
+    ],
+)
+def test_an_authority_that_fails_is_named_and_nothing_is_signed(
+    outside: SimpleNamespace, tmp_path: Path, answer: Any, match: str
+) -> None:
+    outside.answer = answer
+    with pytest.raises(timestamps.StampUnavailable, match=f"localhost .*{match}"):
+        _sign(tmp_path)
+    assert not (tmp_path / "out.wav").exists()
+    assert len(outside.asked) == 2, "one second attempt, no more"
+
+
+@pytest.mark.parametrize("url", ["http://example.org/", "https://", "https://a:b@example.org/", "ftp://x/"])
+def test_only_https_is_accepted(settings: Any, tmp_path: Path, url: str) -> None:
+    settings.BYLINE = {**settings.BYLINE, "C2PA_TSA_URL": url}
+    with pytest.raises(ConfigurationError, match="C2PA_TSA_URL"):
+        _sign(tmp_path)
 
 
 def test_stamp_says_the_time_it_was_given() -> None:

@@ -56,7 +56,7 @@ def test_blank_frames_are_left_out() -> None:
 
 def test_a_copy_is_similar_to_itself() -> None:
     hashes = fingerprint(scene(1), FPS)
-    assert compare(hashes, hashes) == Similarity(16, 16, 0.0, True)
+    assert compare(hashes, hashes) == Similarity(16, 16, 0.0, True, "as stored", ((0.0, 4.0),))
 
 
 @pytest.mark.parametrize(

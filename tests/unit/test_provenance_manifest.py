@@ -45,7 +45,10 @@ def test_actions_declare_creation_marks_and_completeness() -> None:
         "c2pa.watermarked.bound",
     ]
     assert all("digitalSourceType" in a and a["softwareAgent"]["name"] == "Byline" for a in actions)
-    assert "on no public list" in actions[2]["parameters"]["description"]
+    assert all("description" not in a.get("parameters", {}) for a in actions), "version 2 has it at the top"
+    marked = actions[2]
+    assert "not on the C2PA list" in marked["description"]
+    assert marked["parameters"] == {"org.byline.alg": manifest.VIDEO_MARK_ALG, "org.byline.registered": False}
 
 
 def test_what_is_signed_reads_back_value_by_value(tmp_path: Path) -> None:

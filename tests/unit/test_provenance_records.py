@@ -15,11 +15,14 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from byline.provenance.exporting import export
 from byline.provenance.fingerprints import FrameHash
 from byline.provenance.models import Record
-from byline.provenance.records import BadRecords, DatabaseRecords, DirectoryRecords, RecordSource, export
+from byline.provenance.records import BadRecords, DatabaseRecords, DirectoryRecords, RecordSource
+from byline.provenance.status import ClipStatus
 
 kit = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "provenance_kit.py")))
+_ALL_PUBLISHED = SimpleNamespace(status=lambda _: ClipStatus("published", "2026-01-02", ""))
 HASHES = [
     {"t": i / 2, "phash256": f"{i * 7919:064x}", "phash64": f"{(i * 104729) ** 3 % 2**64:016x}"}
     for i in range(6)
@@ -102,7 +105,7 @@ def test_export_answers_like_the_database_and_holds_published_clips_only(tmp_pat
     shown = _record()
     _record(mark_id=1, audio_id=None, published=False, manifest=b"secret draft")
     target = tmp_path / "records"
-    assert export(target) == 1
+    assert export(target, _ALL_PUBLISHED) == 1
     assert stat.S_IMODE(target.stat().st_mode) == 0o700
     assert stat.S_IMODE((target / "keys.json").stat().st_mode) == 0o600
     assert not any(b"secret draft" in path.read_bytes() for path in target.rglob("*") if path.is_file())
@@ -128,15 +131,15 @@ def test_export_replaces_an_export_and_nothing_else_and_is_logged(tmp_path: Path
 
     _record()
     target = tmp_path / "records"
-    export(target)
-    export(target)
+    export(target, _ALL_PUBLISHED)
+    export(target, _ALL_PUBLISHED)
     assert [p.name for p in tmp_path.iterdir()] == ["records"]
     assert Entry.objects.filter(kind="provenance.exported").count() == 2
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "thesis.txt").write_text("years of work")
     with pytest.raises(BadRecords):
-        export(precious)
+        export(precious, _ALL_PUBLISHED)
     assert (precious / "thesis.txt").exists()
 
 

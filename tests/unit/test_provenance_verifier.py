@@ -182,6 +182,8 @@ def test_exit_codes_are_those_that_scripts_rely_on() -> None:
         "mark_not_checked": 14,
         "no_record": 14,
         "unreadable": 15,
+        "withdrawn": 16,
+        "taken_down": 16,
     }
 
 

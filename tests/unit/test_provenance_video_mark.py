@@ -125,8 +125,10 @@ def test_every_pose_the_search_can_end_in_is_counted() -> None:
     assert [len(set(Pose().neighbours(stage))) for stage in range(3)] == [25, 9, 9]
     assert SEARCH_HYPOTHESES == 2 * 72 * 72 * (1 + 6 * 25 * 9 * 9)
     alone = acceptance_threshold(payload_bits=64, hypotheses=SEARCH_HYPOTHESES, keys=1, false_accept=1e-9)
-    assert VideoMark([KEY])._search_threshold > alone  # half of the budget is the homography test's
-    assert VideoMark([KEY, OTHER])._search_threshold > VideoMark([KEY])._search_threshold
+    blind = VideoMark([KEY])._rule(None).searched
+    assert blind > alone  # half of the budget is the homography test's
+    assert VideoMark([KEY, OTHER])._rule(None).searched > blind
+    assert VideoMark([KEY])._rule((PAYLOAD,)).searched < VideoMark([KEY])._rule((1, 2)).searched < blind
 
 
 def test_unusable_input_is_refused() -> None:
@@ -144,3 +146,16 @@ def test_unusable_input_is_refused() -> None:
         mark.detect([np.zeros((360, 640, 3), np.uint8), np.zeros((360, 480, 3), np.uint8)])
     with pytest.raises(BadPayload):
         next(mark.embed(flat_clip(1), 2**64))
+
+
+def test_a_short_list_of_ids_is_all_that_counts() -> None:
+    marked = list(VideoMark([KEY]).embed(flat_clip(4), PAYLOAD))
+    mark = VideoMark([KEY])
+    assert mark.detect(marked, candidates=[1, PAYLOAD, 2]) == VideoFinding(PAYLOAD, 0, "as embedded")
+    assert mark.detect(marked, candidates=[1, PAYLOAD ^ 1]) is None
+    assert mark.detect(marked, candidates=[]) is None
+    assert mark.detect(flat_clip(4), candidates=[PAYLOAD]) is None
+    with pytest.raises(BadPayload):
+        mark.detect(marked, candidates=range(101))
+    with pytest.raises(BadPayload):
+        mark.detect(marked, candidates=[2**64])

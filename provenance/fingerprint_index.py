@@ -1,0 +1,90 @@
+"""The index of frames in PostgreSQL: every published frame within some bits of a hash, exactly.
+
+Multi-index hashing (Norouzi et al., CVPR 2012) in plain SQL: the 64 bits are four indexed columns of
+16; hashes within RADIUS bits differ in at most 2 bits in one of them, so 4 x 137 values are looked up,
+and bit_count of the whole decides. Promises: nothing within the radius is missed, unless the answer
+says that it is incomplete: where a query falls into crowded buckets (black frames, one scene a
+thousand times) at most MOST_CANDIDATES per column are looked at. Rows are written in the transaction
+of the record. Leaves out: ranking (index_shortlist.py) and other databases.
+"""
+
+from typing import TYPE_CHECKING
+
+from django.db import connection
+
+from byline.provenance.fingerprints import FrameHash
+from byline.provenance.hash_index import chunk_radii, flips
+from byline.provenance.index_shortlist import Hit, Hits
+
+if TYPE_CHECKING:
+    from byline.provenance.models import Record
+
+RADIUS = 11  # the most that two flipped bits in each of four chunks reach
+MOST_CANDIDATES = 20_000  # per column: some 20 ms
+MOST_HITS = 2_000
+_CHUNKS, _WIDTH = 4, 16
+
+# A row past the limit is kept, whatever its distance: it tells that this column was cut.
+_ARM = """(
+    select id, bits, place from (
+        select id, bit_count((phash64 # %(key)s)::bit(64)) bits, row_number() over () place
+        from byline_provenance_indexedframe where chunk{n} = any(%(chunk{n})s::int[]) limit %(most)s + 1
+    ) looked_at where bits <= %(radius)s or place > %(most)s
+)"""
+_QUERY = """
+with candidates as materialized (@arms@), near as (
+    select distinct id, bits from candidates where bits <= %(radius)s
+), hits as (
+    select frame.record_id, frame.phash256, near.bits from near
+    join byline_provenance_indexedframe frame using (id)
+    join byline_provenance_record record on record.id = frame.record_id
+    where record.published or not %(published_only)s
+    order by near.bits, frame.id limit %(hits)s + 1
+)
+select record_id, phash256, exists (select 1 from candidates where place > %(most)s) from hits
+union all
+select null, null, exists (select 1 from candidates where place > %(most)s)
+""".replace("@arms@", " union all ".join(_ARM.format(n=n) for n in range(_CHUNKS)))
+
+
+class DatabaseFrames:
+    """Frames of the records in the database; of published ones only, unless told otherwise."""
+
+    def __init__(self, *, published_only: bool = True) -> None:
+        self._published_only = published_only
+
+    def near(self, key: int, *, radius: int = RADIUS) -> Hits:
+        """Frames within `radius` bits of a 64-bit hash, the nearest MOST_HITS of them first."""
+        values = {
+            "key": key - 2**64 if key >= 2**63 else key,
+            "radius": radius,
+            "most": MOST_CANDIDATES,
+            "hits": MOST_HITS,
+            "published_only": self._published_only,
+        }
+        for n, reach in enumerate(chunk_radii(_CHUNKS, radius)):
+            chunk = key >> (64 - _WIDTH * (n + 1)) & 0xFFFF
+            values[f"chunk{n}"] = [chunk ^ mask for mask in flips(_WIDTH, reach)]
+        with connection.cursor() as cursor:
+            cursor.execute(_QUERY, values)
+            rows = cursor.fetchall()
+        cut = rows.pop()[2]
+        found = [Hit(str(record), bytes(phash256)) for record, phash256, _ in rows[:MOST_HITS]]
+        return Hits(found, not cut and len(rows) <= MOST_HITS)
+
+
+def add(record: "Record") -> None:
+    """Index the record's frames; a hash that a variant shows again and again is one row."""
+    from byline.provenance.models import IndexedFrame
+
+    seen: dict[tuple[str, str], IndexedFrame] = {}
+    for item in map(FrameHash.from_json, record.fingerprints):
+        row = IndexedFrame(
+            record=record,
+            t=item.t,
+            variant=item.variant,
+            phash64=int(item.phash64, 16),
+            phash256=bytes.fromhex(item.phash256),
+        )
+        seen.setdefault((item.variant, item.phash64), row)
+    IndexedFrame.objects.bulk_create(seen.values())
