@@ -17,6 +17,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from byline.audit.base import conf, keyring
 from byline.audit.base.errors import ConfigurationError
 from byline.platform import environment, keys
+from byline.provenance import profiles
 
 _Apps = Sequence[AppConfig] | None
 
@@ -44,6 +45,10 @@ def check_setting_names(app_configs: _Apps = None, **_: Any) -> Iterable[CheckMe
             yield Error(f"BYLINE[{name!r}] must be a positive number.", id="byline.E003")
         elif isinstance(default, dict) and not isinstance(value, dict):
             yield Error(f"BYLINE[{name!r}] must be a dictionary.", id="byline.E003")
+        elif isinstance(default, tuple) and not (
+            isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+        ):
+            yield Error(f"BYLINE[{name!r}] must be a list of texts.", id="byline.E003")
 
 
 @register(Tags.compatibility)
@@ -70,14 +75,23 @@ def check_policy_file(app_configs: _Apps = None, **_: Any) -> Iterable[CheckMess
 
 
 @register(Tags.compatibility)
+def check_manifest_choices(app_configs: _Apps = None, **_: Any) -> Iterable[CheckMessage]:
+    """E006: decisions about manifests that do not fit, found at start and not when a clip is signed."""
+    try:
+        profiles.parse(conf.get("MANIFEST"))
+    except ConfigurationError as error:
+        yield Error(str(error), hint="See byline/provenance/profiles.py.", id="byline.E006")
+
+
+@register(Tags.compatibility)
 def check_witnesses(app_configs: _Apps = None, **_: Any) -> Iterable[CheckMessage]:
-    """E006: a witness that could never be asked, or whose line could never be verified."""
+    """E008: a witness that could never be asked, or whose line could never be verified."""
     from byline.platform.ledger import witnesses
 
     try:
         witnesses.configured()
     except ConfigurationError as error:
-        yield Error(str(error), hint="Correct BYLINE['WITNESSES'].", id="byline.E006")
+        yield Error(str(error), hint="Correct BYLINE['WITNESSES'].", id="byline.E008")
 
 
 @register(Tags.security)

@@ -65,6 +65,8 @@ def _parse(name: str, text: str, default: Any) -> Any:
             return int(text)
         if isinstance(default, float):
             return float(text)
+        if isinstance(default, tuple):
+            return tuple(part.strip() for part in text.split(",") if part.strip())
         if isinstance(default, dict):
             value = json.loads(text)
             if not isinstance(value, dict):

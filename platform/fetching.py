@@ -28,8 +28,9 @@ MAX_URL = 2048
 _CHUNK = 1 << 16
 _REDIRECTS = {301, 302, 303, 307, 308}
 _AGENT = "Byline-verify/1"
-# Public by the registries of IANA, but not a stranger's web server: relays and a cloud's metadata host.
-_NOT_A_SITE = [ipaddress.ip_network(text) for text in ("192.88.99.0/24", "168.63.129.16/32")]
+# Not a stranger's web server, whatever the standard library says of it: protocol assignments (one cloud's
+# metadata host among them), relays of 6to4, and another cloud's metadata host.
+_NOT_A_SITE = [ipaddress.ip_network(text) for text in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")]
 # IPv6 is allow-listed: global unicast, without the blocks that wrap an IPv4 address (6to4, Teredo), are
 # reserved for protocols, or for documentation. NAT64 (64:ff9b::/96) and ::ffff:0:0/96 are outside of it.
 _GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
@@ -211,7 +212,7 @@ class _Timed(io.RawIOBase):
 
 
 class _Wire:
-    """What http.client uses of a socket."""
+    """What http.client uses of a socket. It closes it before the body is read: `end` really does."""
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._sock, self._deadline = sock, deadline
@@ -224,6 +225,9 @@ class _Wire:
         return io.BufferedReader(_Timed(self._sock, self._deadline))
 
     def close(self) -> None:
+        pass
+
+    def end(self) -> None:
         self._sock.close()
 
 
@@ -234,6 +238,7 @@ class _Pinned(http.client.HTTPConnection):
         self.default_port = _default(parts)
         super().__init__(parts.hostname or "", parts.port or self.default_port)
         self._tls, self._address, self._deadline = parts.scheme == "https", address, deadline
+        self._wire: _Wire | None = None
 
     def connect(self) -> None:
         left = max(0.01, self._deadline - time.monotonic())
@@ -244,7 +249,11 @@ class _Pinned(http.client.HTTPConnection):
             except BaseException:
                 sock.close()
                 raise
-        self.sock = _Wire(sock, self._deadline)
+        self.sock = self._wire = _Wire(sock, self._deadline)
+
+    def end(self) -> None:
+        if self._wire is not None:
+            self._wire.end()
 
 
 def _exchange(
@@ -274,7 +283,7 @@ def _exchange(
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise FetchRefused("url_unreachable", "the host did not answer as a web site", status=422) from error
     finally:
-        connection.close()
+        connection.end()
 
 
 def _body(url: str, response: http.client.HTTPResponse, rules: Rules, into: BinaryIO) -> Fetched:

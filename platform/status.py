@@ -57,7 +57,7 @@ class PublicationStatus:
 
 
 def _withdrawn_at(request: GenerationRequest | None, *, after: datetime | None) -> datetime | None:
-    """When the first consent that the clip relied on was revoked; one that a reviewer has dealt with is past."""
+    """When a consent that the clip relied on was revoked; what a reviewer has dealt with since is past."""
     if request is None:
         return None
     named = []

@@ -6,6 +6,7 @@ The editors' screens are not here: Wagtail finds them through its hooks (platfor
 from django.urls import include, path
 
 from byline.platform import audit_pages, pages
+from byline.platform.api import softbinding
 
 app_name = "byline"
 
@@ -14,7 +15,17 @@ urlpatterns = [
     path("credentials/<uuid:public_id>/", pages.credentials, name="credentials"),
     path("credentials/<uuid:public_id>/clip.mp4", pages.clip, name="clip"),
     path("credentials/<uuid:public_id>/manifest.c2pa", pages.manifest, name="manifest"),
+    path("credentials/<uuid:public_id>/crjson.json", pages.crjson, name="crjson"),
     path("verify/", pages.verify, name="verify-page"),
+    path("verify/report/", pages.report, name="report"),
+    path("softbinding/v1/matches/byBinding", softbinding.ByBinding.as_view(), name="by-binding"),
+    path("softbinding/v1/matches/byContent", softbinding.ByContent.as_view(), name="by-content"),
+    path("softbinding/v1/manifests/<str:manifest_id>", softbinding.Manifest.as_view(), name="manifest-by-id"),
+    path(
+        "softbinding/v1/services/supportedAlgorithms",
+        softbinding.SupportedAlgorithms.as_view(),
+        name="supported-algorithms",
+    ),
     path("audit/checkpoint", audit_pages.checkpoint, name="checkpoint"),
     path("audit/tile/<path:address>", audit_pages.resource, name="audit-tile"),
     path("audit/proof/consistency", audit_pages.consistency, name="audit-consistency"),

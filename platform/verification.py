@@ -45,17 +45,25 @@ def verify_descriptor(descriptor: int, *options: str) -> dict[str, Any]:
 
     Raises VerificationStopped when a limit is hit, VerificationBusy when no place is free.
     """
-    if not _PLACES.acquire(timeout=_PATIENCE_S):
-        raise VerificationBusy("too many files are being verified right now")
-    try:
-        report = _in_child(descriptor, options)
-    finally:
-        _PLACES.release()
+    report = run_in_child("verify", descriptor, *options)
     report.pop("file", None)  # the descriptor's name says nothing to anybody
     return report
 
 
-def _in_child(descriptor: int, options: tuple[str, ...]) -> dict[str, Any]:
+def run_in_child(command: str, descriptor: int, *options: str) -> dict[str, Any]:
+    """What `byline COMMAND --json` prints about an open file, within the same bounds for every command.
+
+    Raises VerificationStopped when a limit is hit, VerificationBusy when no place is free.
+    """
+    if not _PLACES.acquire(timeout=_PATIENCE_S):
+        raise VerificationBusy("too many files are being verified right now")
+    try:
+        return _in_child(command, descriptor, options)
+    finally:
+        _PLACES.release()
+
+
+def _in_child(command: str, descriptor: int, options: tuple[str, ...]) -> dict[str, Any]:
     seconds = float(conf.get("VERIFY_MAX_SECONDS"))
 
     def bounds() -> None:
@@ -65,7 +73,7 @@ def _in_child(descriptor: int, options: tuple[str, ...]) -> dict[str, Any]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
     child = subprocess.Popen(
-        [sys.executable, "-m", "byline.platform.cli", "verify", "--json", *options, f"/dev/fd/{descriptor}"],
+        [sys.executable, "-m", "byline.platform.cli", command, "--json", *options, f"/dev/fd/{descriptor}"],
         pass_fds=[descriptor],
         preexec_fn=bounds,
         stdin=subprocess.DEVNULL,

@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from byline.generation.models import GenerationRequest
+from byline.platform.models import Feedback
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -33,6 +34,25 @@ class GenerationCreateSerializer(serializers.Serializer[Any]):
         required=False,
         default=list,
         help_text='{"kind": "voice" or "face", "subject": "...", "sha256": "..."}; each needs a consent.',
+    )
+
+
+class FeedbackSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField(read_only=True)
+    kind = serializers.ChoiceField(choices=Feedback.Kind.choices)
+    message = serializers.CharField(max_length=2000, help_text="What is wrong. Name no person.")
+    contact = serializers.CharField(
+        max_length=254,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Where to answer, if you like.",
+    )
+    verdict = serializers.RegexField(
+        r"\A[a-z_]{0,32}\Z", required=False, allow_blank=True, default="", help_text="The report's verdict."
+    )
+    record = serializers.UUIDField(
+        required=False, allow_null=True, default=None, help_text="The report's record, if it names one."
     )
 
 

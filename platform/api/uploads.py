@@ -6,12 +6,30 @@ whole request, so that many small parts cannot fill the memory either.
 """
 
 import os
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload
+from django.http import HttpRequest
 
 from byline.audit.base import conf
+from byline.audit.base.errors import InvalidInput
+
+
+class NoFile(InvalidInput):
+    code = "no_file"
+    help = 'Send the media as multipart/form-data in a field named "file".'
+
+
+class FileTooLarge(InvalidInput):
+    code = "file_too_large"
+    status = 413
+    help = "Send a smaller file, or run `byline verify` on your own machine."
+
+
+def memory_file() -> BinaryIO:
+    """An open file without a name in any file system; it is gone when it is closed."""
+    return os.fdopen(os.memfd_create("byline-verify"), "w+b")
 
 
 class MemoryFile(UploadedFile):
@@ -29,7 +47,7 @@ class MemoryFileHandler(FileUploadHandler):
         super().new_file(*args, **kwargs)
         if self._file is not None:
             self._stop("count")
-        self._file = os.fdopen(os.memfd_create("byline-verify"), "w+b")
+        self._file = memory_file()
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         self._size += len(raw_data)
@@ -46,3 +64,19 @@ class MemoryFileHandler(FileUploadHandler):
         self.refused = why
         self._file.close()
         raise StopUpload(connection_reset=True)
+
+
+def expect_file(request: HttpRequest) -> MemoryFileHandler:
+    """Let this request's upload go to memory. Call it before anything reads request.POST or FILES."""
+    handler = MemoryFileHandler(request)
+    request.upload_handlers = [handler]
+    return handler
+
+
+def file_of(handler: MemoryFileHandler, upload: Any) -> MemoryFile | None:
+    """The upload as a memory file, None when the form was sent without one. FileTooLarge, NoFile."""
+    if handler.refused == "size":
+        raise FileTooLarge(f"the file is larger than {conf.get('VERIFY_MAX_BYTES')} bytes")
+    if handler.refused == "count":
+        raise NoFile("more than one file arrived; send one at a time")
+    return upload if isinstance(upload, MemoryFile) else None

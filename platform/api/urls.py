@@ -2,6 +2,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
 from byline.platform.api import views
+from byline.platform.api.detect import Detect
 
 urlpatterns = [
     path("generations", views.GenerationList.as_view(), name="generations"),
@@ -10,5 +11,7 @@ urlpatterns = [
         "generations/<uuid:generation_id>/cancel", views.GenerationCancel.as_view(), name="generation-cancel"
     ),
     path("verify", views.Verify.as_view(), name="verify"),
+    path("detect", Detect.as_view(), name="detect"),
+    path("feedback", views.Feedback.as_view(), name="feedback"),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
 ]

@@ -1,33 +1,39 @@
-"""The API: create, list, read and cancel generations; verify a file without leaving a trace."""
+"""The API: create, list, read and cancel generations; verify a file without a trace; report an error."""
 
 from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_exempt
-from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.generics import ListCreateAPIView, RetrieveAPIView
-from rest_framework.pagination import LimitOffsetPagination
-from rest_framework.parsers import MultiPartParser
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
-from rest_framework.throttling import AnonRateThrottle
 from rest_framework.views import APIView
 
-from byline.audit.base import conf
 from byline.audit.base.errors import InvalidInput
 from byline.generation import submit
 from byline.generation.models import GenerationRequest
-from byline.platform.api import errors
-from byline.platform.api.serializers import ErrorSerializer, GenerationCreateSerializer, GenerationSerializer
-from byline.platform.api.uploads import MemoryFile, MemoryFileHandler
-from byline.platform.verification import verify_descriptor
+from byline.platform import feedback, inspection
+from byline.platform.api.manners import OurManners, Public
+from byline.platform.api.serializers import (
+    ErrorSerializer,
+    FeedbackSerializer,
+    GenerationCreateSerializer,
+    GenerationSerializer,
+)
+from byline.platform.api.throttles import ReportThrottle, VerifyThrottle
+from byline.platform.api.uploads import FileTooLarge, MemoryFile, NoFile, expect_file, file_of
+
+__all__ = ["FileTooLarge", "MemoryFile", "NoFile", "OurManners", "VerifyThrottle"]
 
 
 class MayGenerate(BasePermission):
@@ -45,17 +51,6 @@ def visible_to(user: Any) -> QuerySet[GenerationRequest]:
     if user.has_perm("byline_generation.view_generationrequest"):
         return every
     return every.filter(requester=user.get_username())
-
-
-class OurManners:
-    """What our endpoints keep in a host project whose own REST settings differ."""
-
-    schema: Any = AutoSchema()
-    renderer_classes: Any = [JSONRenderer]
-    pagination_class: Any = LimitOffsetPagination
-
-    def get_exception_handler(self) -> Any:
-        return errors.handle
 
 
 class GenerationList(OurManners, ListCreateAPIView[GenerationRequest]):
@@ -108,60 +103,100 @@ class GenerationCancel(OurManners, APIView):
         return Response(GenerationSerializer(found).data, status=status.HTTP_202_ACCEPTED)
 
 
-class VerifyThrottle(AnonRateThrottle):
-    """`DEFAULT_THROTTLE_RATES["verify"]` of the site's settings, or this."""
+class CrJSONRenderer(JSONRenderer):
+    """`?format=crjson`: the C2PA's own JSON form of the file's manifests."""
 
-    scope = "verify"
-
-    def get_rate(self) -> str:
-        return str(self.THROTTLE_RATES.get(self.scope) or "60/hour")
+    format = "crjson"
 
 
-class NoFile(InvalidInput):
-    code = "no_file"
-    help = 'Send the media as multipart/form-data in a field named "file".'
-
-
-class FileTooLarge(InvalidInput):
-    code = "file_too_large"
-    status = 413
-    help = "Send a smaller file, or run `byline verify` on your own machine."
+_RECEIPTS = {"json": "application/json", "pdf": "application/pdf"}
 
 
 @method_decorator(csrf_exempt, name="dispatch")
-class Verify(OurManners, APIView):
-    """Public. Nothing is stored: the upload lives in memory and dies with the request."""
+class Verify(Public, APIView):
+    """Public. Nothing is stored: the file lives in memory and dies with the request."""
 
-    authentication_classes: list[Any] = []
-    permission_classes: list[Any] = []
-    parser_classes = [MultiPartParser]
+    parser_classes = [MultiPartParser, FormParser, JSONParser]
+    renderer_classes = [JSONRenderer, CrJSONRenderer]
     throttle_classes = [VerifyThrottle]
 
     @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "receipt", str, enum=sorted(_RECEIPTS), description="Answer with a signed receipt instead."
+            ),
+        ],
         request={
             "multipart/form-data": {
                 "type": "object",
-                "properties": {"file": {"type": "string", "format": "binary"}},
+                "properties": {
+                    "file": {"type": "string", "format": "binary"},
+                    "url": {
+                        "type": "string",
+                        "description": "Instead of a file: an address on a listed host.",
+                    },
+                },
             }
         },
         responses={
-            200: OpenApiResponse(description="The report of `byline verify --json`."),
+            200: OpenApiResponse(
+                OpenApiTypes.OBJECT, description="The report of `byline verify --json`, crJSON or a receipt."
+            ),
             400: ErrorSerializer,
+            403: ErrorSerializer,
             413: ErrorSerializer,
             422: ErrorSerializer,
             429: ErrorSerializer,
+            503: ErrorSerializer,
         },
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> Response | HttpResponse:
         """Say what is known of a file: manifest, proof, mark, similarity, each with its status."""
-        handler = MemoryFileHandler(request._request)
-        request._request.upload_handlers = [handler]
-        upload = request.FILES.get("file")
-        if handler.refused == "size":
-            raise FileTooLarge(f"the file is larger than {conf.get('VERIFY_MAX_BYTES')} bytes")
-        if handler.refused == "count":
-            raise NoFile("more than one file arrived; send one at a time")
-        if not isinstance(upload, MemoryFile):
+        wanted = request.query_params.get("receipt")
+        if wanted is not None and wanted not in _RECEIPTS:
+            raise InvalidInput("there is no such receipt", help="Ask for ?receipt=json or ?receipt=pdf.")
+        as_crjson = isinstance(request.accepted_renderer, CrJSONRenderer)
+        handler = expect_file(request._request)
+        upload = file_of(handler, request.FILES.get("file")) if _is_form(request) else None
+        url = "" if upload else _text(request.data, "url")
+        if upload is None and not url:
             raise NoFile("no file arrived")
-        assert upload.file is not None
-        return Response(verify_descriptor(upload.file.fileno()))
+        with inspection.opened(upload, url) as file:
+            answer = inspection.inspect(file, crjson=as_crjson)
+        if as_crjson:
+            return Response(inspection.crjson_of(answer))
+        if wanted is not None:
+            return HttpResponse(
+                inspection.receipt(answer, wanted),
+                content_type=_RECEIPTS[wanted],
+                headers={"Content-Disposition": f'attachment; filename="byline-receipt.{wanted}"'},
+            )
+        return Response(answer.report)
+
+
+def _is_form(request: Request) -> bool:
+    return request.content_type.startswith("multipart/form-data")
+
+
+def _text(data: Any, name: str) -> str:
+    value = data.get(name) if hasattr(data, "get") else None
+    return value if isinstance(value, str) else ""
+
+
+@method_decorator(csrf_exempt, name="dispatch")
+class Feedback(Public, APIView):
+    """Public. Stores what the person wrote; no file, no address of the sender."""
+
+    parser_classes = [JSONParser, FormParser, MultiPartParser]
+    throttle_classes = [ReportThrottle]
+
+    @extend_schema(
+        request=FeedbackSerializer,
+        responses={201: FeedbackSerializer, 400: ErrorSerializer, 429: ErrorSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Tell the newsroom that an answer or a label is wrong, or that a clip should go."""
+        serializer = FeedbackSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        row = feedback.store(**serializer.validated_data)
+        return Response({**serializer.validated_data, "id": row.pk}, status=status.HTTP_201_CREATED)

@@ -32,6 +32,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--manifest", type=Path, metavar="C2PA", help="manifest store kept beside the file")
     parser.add_argument("--status", type=Path, metavar="LIST", help="signed list; else DIR/status.json")
     parser.add_argument("--registry", metavar="URL", help="ask this Byline site to look for its mark, too")
+    parser.add_argument(
+        "--resolver", metavar="URL", help="ask this C2PA Soft Binding Resolution API; it gets the file"
+    )
+    parser.add_argument("--crjson", action="store_true", help="print the file's crJSON; with --json, add it")
     parser.add_argument("--receipt", type=Path, metavar="OUT", help="write a signed receipt (.json or .pdf)")
     parser.add_argument(
         "--all-records",
@@ -43,14 +47,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from byline.provenance import verifier
 
-    if args.offline and args.registry:
-        raise InvalidInput("--offline and --registry contradict each other", help="Leave one of them out.")
+    asked = next((name for name in ("registry", "resolver") if getattr(args, name)), None)
+    if args.offline and asked:
+        raise InvalidInput(f"--offline and --{asked} contradict each other", help="Leave one of them out.")
     if args.receipt and args.receipt.suffix not in (".json", ".pdf"):
         raise InvalidInput("a receipt is a .json or a .pdf file", help="For example --receipt receipt.pdf")
     if not args.file.is_file():
         raise InvalidInput(f"no file at {args.file}", help="Give the path of one media file.")
-    trust = _trust(args)
-    records, status = _records(args, trust)
+    trust = trust_of(args)
+    if args.crjson and not args.json:
+        from byline.provenance.crjson import crjson
+
+        sys.stdout.write(json.dumps(crjson(args.file, trust, _sidecar(args)), indent=2) + "\n")
+        return 0
+    records, status = records_of(args, trust)
     report = verifier.verify(
         args.file,
         trust=trust,
@@ -64,11 +74,25 @@ def run(args: argparse.Namespace) -> int:
         from byline.platform.registry_client import ask
 
         report = ask(args.registry, args.file, report, trust)
-    sys.stdout.write(json.dumps(report.as_dict(), indent=2) if args.json else "\n".join(report.lines()))
+    if args.resolver:
+        from byline.platform.registry_client import resolve
+
+        report = resolve(args.resolver, args.file, report, trust)
+    said = report.as_dict() | ({"crjson": _crjson_or_none(args.file, trust)} if args.crjson else {})
+    sys.stdout.write(json.dumps(said, indent=2) if args.json else "\n".join(report.lines()))
     sys.stdout.write("\n")
     if args.receipt:
         _write_receipt(args, report.as_dict())
     return int(report.exit_code)
+
+
+def _crjson_or_none(file: Path, trust: "TrustBundle") -> dict[str, Any] | None:
+    from byline.provenance.crjson import NoManifest, crjson
+
+    try:
+        return crjson(file, trust)
+    except NoManifest:
+        return None
 
 
 def _sidecar(args: argparse.Namespace) -> bytes | None:
@@ -83,7 +107,7 @@ def _sidecar(args: argparse.Namespace) -> bytes | None:
     return bytes(args.manifest.read_bytes())
 
 
-def _trust(args: argparse.Namespace) -> "TrustBundle":
+def trust_of(args: argparse.Namespace) -> "TrustBundle":
     from byline.audit.base import keyring
     from byline.platform.cli.session import django_ready
     from byline.provenance.trust import TrustBundle
@@ -100,7 +124,7 @@ def _trust(args: argparse.Namespace) -> "TrustBundle":
     return TrustBundle.empty()
 
 
-def _records(
+def records_of(
     args: argparse.Namespace, trust: "TrustBundle"
 ) -> tuple["RecordSource | None", "StatusSource | None"]:
     """Records and what became of them: an export's, or this installation's."""

@@ -172,8 +172,8 @@ def handed_over(now: datetime) -> Evidence:
 def label_cn(now: datetime) -> Evidence:
     """Brands that are made under the profile CN (GB 45438-2025)."""
     settings = conf.get("MANIFEST")
-    brands = [name for name in settings.get("BRANDS", {}) if profiles.choices(name).profile == "CN"]
-    everything = profiles.choices("").profile == "CN"
+    brands = [name for name in settings.get("BRANDS", {}) if profiles.for_brand(name).profile == "CN"]
+    everything = profiles.for_brand().profile == "CN"
     return Evidence(SHOWN if brands or everything else NOT_SHOWN, {"brands": brands, "default": everything})
 
 

@@ -52,7 +52,8 @@ class Story:
         head = [
             f"Clip {self.clip}",
             f"Requested by {self.requester}. Approved for publication by {self.approver}.",
-            f"Model: {self.model}; answers for it: {self.model_owner}. Policy version: {self.policy_version}.",
+            f"Model: {self.model}; answers for it: {self.model_owner}."
+            f" Policy version: {self.policy_version}.",
             "",
         ]
         body = [

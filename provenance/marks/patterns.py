@@ -9,6 +9,7 @@ speech: a share of the cells is a fixed synchronisation template, the rest carri
 import hashlib
 import hmac
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -16,9 +17,9 @@ from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 from numpy.typing import NDArray
 
 from byline.audit.base.errors import ConfigurationError
-from byline.provenance.marks.coding import Code
 
 KEY_BYTES = 32
+_ROUNDS = 4
 
 
 class BadMarkKey(ConfigurationError):
@@ -47,10 +48,45 @@ def permutation(key: bytes, label: str, count: int) -> NDArray[np.int64]:
     return np.argsort(words, kind="stable")
 
 
+def scramble(key: bytes, label: str, value: int, bits: int) -> int:
+    """A keyed permutation of the numbers of `bits` bits (even): ids that look alike become code words
+    that do not, so that a short list of neighbouring ids can be told apart by correlation.
+
+    Four Feistel rounds with HMAC-SHA-256 (Luby & Rackoff, SIAM J. Comput. 17, 1988).
+    """
+    half = bits // 2
+    left, right = value >> half, value & ((1 << half) - 1)
+    for number in range(_ROUNDS):
+        left, right = right, left ^ _round(key, label, number, right, half)
+    return left << half | right
+
+
+def unscramble(key: bytes, label: str, value: int, bits: int) -> int:
+    """The inverse of `scramble`."""
+    half = bits // 2
+    left, right = value >> half, value & ((1 << half) - 1)
+    for number in reversed(range(_ROUNDS)):
+        left, right = right ^ _round(key, label, number, left, half), left
+    return left << half | right
+
+
+def _round(key: bytes, label: str, number: int, value: int, bits: int) -> int:
+    message = f"byline mark {label}: round {number}: {value}".encode()
+    return int.from_bytes(hmac.digest(key, message, hashlib.sha256)[:8], "big") >> (64 - bits)
+
+
+class _Code(Protocol):
+    symbols: int
+
+    def encode(self, payload: int) -> NDArray[np.float32]: ...
+
+    def decode(self, soft: NDArray[np.floating]) -> int | None: ...
+
+
 class Layout:
     """The cells of one tile under one key: a sync template and a place for every code symbol."""
 
-    def __init__(self, key: bytes, label: str, cells: int, code: Code, sync_share: float) -> None:
+    def __init__(self, key: bytes, label: str, cells: int, code: _Code, sync_share: float) -> None:
         order = permutation(key, f"{label}: order", cells)
         count = round(cells * sync_share)
         self.cells = cells
@@ -84,9 +120,12 @@ class Layout:
     def best_of(
         self, chips: NDArray[np.floating], candidates: Sequence[int]
     ) -> tuple[int, float, float] | None:
-        """Like `decode`, but the answer is one of a short list: no code to break, only tiles to compare."""
+        """Like `decode`, but the answer is one of a short list: no code to break, only tiles to compare.
+
+        Judge it by the data cells (the third value): the template alone says "some mark of this key".
+        """
         scored = [found for payload in candidates if (found := self.score(chips, payload)) is not None]
-        return max(scored, key=lambda found: found[1], default=None)
+        return max(scored, key=lambda found: found[2], default=None)
 
     def score(self, chips: NDArray[np.floating], payload: int) -> tuple[int, float, float] | None:
         """(payload, score over all cells, score over data cells); None for chips without any signal."""

@@ -1,15 +1,15 @@
-"""How the picture lies: from frames to a plane in which the mark's tiles can be folded.
+"""How the picture lies: from frames to planes in which the mark's tiles can be laid on each other.
 
 The chip grid hangs on the picture's short side (120 chips across), so plain rescaling changes
-nothing here; crops, rotations and perspective do. They are found without the original: the mark
-is periodic, so the plane's autocorrelation shows a lattice whose spacing and angle are the scale
-and rotation. Nothing in this module knows a key except `local_fit`, which takes a template.
-Leaves out: anisotropic squeeze and picture-in-picture.
+nothing here; crops, squeezes, rotations, insets and perspective do. They are found without the
+original: the mark is periodic in space, so a plane's autocorrelation shows a lattice whose vectors
+are the scales and the rotation. Nothing in this module knows a key: what is steered by a key's
+template lives in video_search.py.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ from scipy import fft
 
 from byline.provenance.marks.base import Frame
 
-Plane = NDArray[np.float32]
+Plane = NDArray[np.float32]  # (H, W), or (H, W, 2) for the two parts of a complex plane
 
 SHORT_CHIPS = 120  # chips across the short side: 6 px at 720p
 TILE_CHIPS = 36  # a tile is 36 x 36 chips, repeated over the picture
@@ -26,31 +26,36 @@ OVERSAMPLE = 2  # detector samples per chip
 WORK_SHORT = SHORT_CHIPS * OVERSAMPLE
 PERIOD = TILE_CHIPS * OVERSAMPLE
 
-SCALES = (0.62, 1.9)
-ROTATION_DEG = 12.0
-CANDIDATES = 6
-# Refinement: (neighbours to each side, relative scale step, rotation step in radians) per stage.
-STAGES = ((2, 0.0030, 0.0035), (1, 0.0015, 0.0018), (1, 0.0007, 0.0009))
-REFINEMENTS = math.prod((2 * reach + 1) ** 2 for reach, _, _ in STAGES)
+SCALES = (0.62, 1.75)  # of the lattice search, relative to an uncropped picture
+ROTATION_DEG = 9.0
+FLAT_BORDER = 3.0  # grey levels: below this deviation a line is part of a bar, not of the picture
 
 
 @dataclass(frozen=True)
 class Pose:
-    """One similarity: the plane is `scale` times too large and turned by `angle` radians."""
+    """The plane shows the tile grid `sx` x `sy` times too large, turned by `angle` radians, sheared, in
+    perspective: g and h are the changes of depth from the centre to the right and lower border."""
 
-    scale: float = 1.0
+    sx: float = 1.0
+    sy: float = 1.0
     angle: float = 0.0
+    shear: float = 0.0
+    g: float = 0.0
+    h: float = 0.0
 
-    def neighbours(self, stage: int) -> list["Pose"]:
-        reach, step, turn = STAGES[stage]
-        near = range(-reach, reach + 1)
-        return [Pose(self.scale * (1 + i * step), self.angle + j * turn) for i in near for j in near]
+    def moved(self, **steps: float) -> "Pose":
+        """Scales by a factor exp(step), everything else by addition."""
+        values = {
+            name: getattr(self, name) * math.exp(step) if name in ("sx", "sy") else getattr(self, name) + step
+            for name, step in steps.items()
+        }
+        return replace(self, **values)
 
 
-def residual(frame: Frame) -> Plane:
-    """(H, W, 3) RGB -> locally normalised luma detail, short side 240: mostly noise and mark."""
+def residual(frame: Frame, short: int) -> Plane:
+    """(H, W, 3) RGB -> locally normalised luma detail, `short` samples on the short side: noise and mark."""
     height, width = frame.shape[:2]
-    factor = WORK_SHORT / min(height, width)
+    factor = short / min(height, width)
     size = (round(width * factor), round(height * factor))
     small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
     luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
@@ -59,109 +64,144 @@ def residual(frame: Frame) -> Plane:
     return np.clip(detail / (np.sqrt(np.maximum(spread, 0)) + 1.0), -2.5, 2.5)
 
 
-def accumulate(frames: Sequence[Frame]) -> Plane:
-    """Mean residual over frames of one size, spectrum flattened so that the picture's own structure fades."""
-    total = residual(frames[0])
-    for frame in frames[1:]:
-        total += residual(frame)
-    spectrum = fft.rfft2(total / len(frames))
-    power = np.abs(spectrum) ** 2
+def whitened(frames: Sequence[Frame], short: int) -> NDArray[np.float32]:
+    """(N, H, W): residuals of frames of one size, their common spectrum flattened: structure fades."""
+    spectra = [fft.rfft2(residual(frame, short)) for frame in frames]
+    shape = residual(frames[0], short).shape
+    power = np.mean([np.abs(spectrum) ** 2 for spectrum in spectra], axis=0)
     smooth = cv2.blur(power, (9, 9), borderType=cv2.BORDER_REFLECT)
-    smooth += 1e-6 * smooth.max() + 1e-20
-    return fft.irfft2(spectrum / np.sqrt(smooth), total.shape).astype(np.float32)
+    smooth += 1e-4 * smooth.mean() + 1e-20
+    gain = (smooth / smooth.mean()) ** -WHITENING
+    return np.stack([fft.irfft2(spectrum * gain, shape) for spectrum in spectra]).astype(np.float32)
 
 
-def _autocorrelation(plane: Plane) -> NDArray[np.floating]:
-    """Circularly indexed autocorrelation, about N(0, 1) where nothing repeats; 0 where overlap is poor."""
-    height, width = plane.shape
+WHITENING = 0.5
+
+
+def tones(stack: NDArray[np.float32], cycles: Sequence[float]) -> NDArray[np.float32]:
+    """(N, ...) over time -> (len(cycles), ..., 2): what turns `cycles` times over the clip, real and imaginary."""
+    count = len(stack)
+    turn = np.exp(-2j * np.pi * np.outer(cycles, np.arange(count)) / count)
+    turn -= np.where(np.asarray(cycles) > 0.4, turn.mean(1), 0)[:, None]  # what stands still is no tone
+    flat = stack.reshape(count, -1)
+    both = [(part.astype(np.float32) @ flat).reshape(-1, *stack.shape[1:]) for part in (turn.real, turn.imag)]
+    return np.stack(both, axis=-1)
+
+
+def picture_area(frames: Sequence[Frame]) -> tuple[slice, slice]:
+    """Rows and columns inside even bars (letterbox, pillarbox); everything where there are none."""
+    sample = np.stack([cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames[:: max(1, len(frames) // 6)]])
+    areas = []
+    for axis in (2, 1):
+        spread = sample.std(axis=axis).max(axis=0)
+        inside = np.flatnonzero(spread > FLAT_BORDER)
+        areas.append(slice(int(inside[0]), int(inside[-1]) + 1) if len(inside) else slice(0, len(spread)))
+    return areas[0], areas[1]
+
+
+def rectify(plane: Plane, pose: Pose) -> Plane:
+    """The plane with the tile grid at scale 1 and upright, a little larger so that corners stay inside."""
+    height, width = plane.shape[:2]
+    margin = 1.0 if pose.angle == 0 and pose.g == 0 and pose.h == 0 else 1.1
+    out_h, out_w = int(height / pose.sy * margin), int(width / pose.sx * margin)
+    matrix = _homography(pose, (height, width), (out_h, out_w))
+    return np.asarray(
+        cv2.warpPerspective(plane, matrix, (out_w, out_h), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP),
+        np.float32,
+    )
+
+
+def _homography(pose: Pose, source: tuple[int, int], target: tuple[int, int]) -> NDArray[np.float64]:
+    c, s = math.cos(pose.angle), math.sin(pose.angle)
+    linear = np.array([[c, -s], [s, c]]) @ np.array([[pose.sx, pose.shear * pose.sx], [0, pose.sy]])
+    core = np.eye(3)
+    core[:2, :2] = linear
+    core[2, :2] = 2 * pose.g / target[1], 2 * pose.h / target[0]
+    to, back = np.eye(3), np.eye(3)
+    to[:2, 2] = (source[1] - 1) / 2, (source[0] - 1) / 2
+    back[:2, 2] = -(target[1] - 1) / 2, -(target[0] - 1) / 2
+    return np.asarray(to @ core @ back)
+
+
+def fold(plane: Plane) -> Plane:
+    """All tiles laid on top of each other: (72, 72), or (72, 72, 2)."""
+    height, width = plane.shape[:2]
+    rows, columns = -(-height // PERIOD), -(-width // PERIOD)
+    padded = np.zeros((rows * PERIOD, columns * PERIOD, *plane.shape[2:]), np.float32)
+    padded[:height, :width] = plane
+    return np.asarray(padded.reshape(rows, PERIOD, columns, PERIOD, *plane.shape[2:]).sum((0, 2)))
+
+
+def folding(length: int, scale: float) -> NDArray[np.float32]:
+    """(72, length): the matrix that folds `length` samples of a grid that is `scale` times too large."""
+    at = np.arange(length) / scale
+    low = np.floor(at).astype(int)
+    matrix = np.zeros((PERIOD, length), np.float32)
+    matrix[low % PERIOD, np.arange(length)] += (1 - (at - low)).astype(np.float32)
+    matrix[(low + 1) % PERIOD, np.arange(length)] += (at - low).astype(np.float32)
+    return matrix
+
+
+def folds_at(planes: NDArray[np.float32], sx: float, sy: float) -> NDArray[np.complex64]:
+    """(K, H, W, 2) complex planes -> (K, 72, 72) complex, folded upright at these scales: fast."""
+    count, height, width = planes.shape[:3]
+    rows = np.tensordot(folding(height, sy), planes, axes=(1, 1))  # (72, K, W, 2)
+    both = np.tensordot(rows, folding(width, sx), axes=(2, 1))  # (72, K, 2, 72)
+    return np.asarray((both[:, :, 0] + 1j * both[:, :, 1]).transpose(1, 0, 2), np.complex64)
+
+
+def _autocorrelation(plane: Plane) -> Plane:
+    """Of an (H, W, 2) plane, circularly indexed, about N(0, 1) where nothing repeats; 0 where overlap is poor."""
+    height, width = plane.shape[:2]
     shape = fft.next_fast_len(2 * height, real=True), fft.next_fast_len(2 * width, real=True)
-    power = np.abs(fft.rfft2(plane, shape)) ** 2
+    power = sum(np.abs(fft.rfft2(plane[..., part], shape)) ** 2 for part in range(2))
     corr = fft.irfft2(power, shape)
     lag_y = np.minimum(np.arange(shape[0]), shape[0] - np.arange(shape[0]))
     lag_x = np.minimum(np.arange(shape[1]), shape[1] - np.arange(shape[1]))
     overlap = np.maximum(height - lag_y, 0)[:, None] * np.maximum(width - lag_x, 0)[None]
-    variance = float(plane.var()) or 1.0
-    return np.where(overlap > 0.15 * height * width, corr / np.sqrt(np.maximum(overlap, 1)), 0) / variance
+    normed = np.where(overlap > 0.12 * height * width, corr / np.sqrt(np.maximum(overlap, 1)), 0)
+    return np.asarray(normed / (float(np.std(normed)) + 1e-20), np.float32)
 
 
-def candidate_poses(plane: Plane) -> list[Pose]:
-    """The CANDIDATES most lattice-like poses, best first. Depends on the picture alone, on no key."""
-    corr = cv2.dilate(_autocorrelation(plane).astype(np.float32), np.ones((3, 3), np.uint8))
-    rows, columns = corr.shape
-    scales = np.exp(np.arange(np.log(SCALES[0]), np.log(SCALES[1]), 0.004))
+def lattice_poses(plane: Plane, count: int) -> list[tuple[float, Pose]]:
+    """The most lattice-like poses of an (H, W, 2) plane with their scores: turned with one scale, and
+    upright with two scales. Depends on the picture alone, on no key."""
+    corr = cv2.dilate(_autocorrelation(plane), np.ones((3, 3), np.uint8))
+    scales = np.exp(np.arange(math.log(SCALES[0]), math.log(SCALES[1]), 0.004))
     angles = np.deg2rad(np.arange(-ROTATION_DEG, ROTATION_DEG + 0.1, 0.25))
-    scale, angle = np.meshgrid(scales, angles, indexing="ij")
-    total, count = np.zeros(scale.shape), np.zeros(scale.shape)
+    s, a = np.meshgrid(scales, angles, indexing="ij")
+    turned = _lattice_score(corr, s * np.cos(a), s * np.sin(a), -s * np.sin(a), s * np.cos(a))
+    found = [(v, Pose(float(scales[i]), float(scales[i]), float(angles[j]))) for v, i, j in _peaks(turned, count)]
+    coarse = scales[::2]
+    sx, sy = np.meshgrid(coarse, coarse, indexing="ij")
+    upright = _lattice_score(corr, sx, np.zeros_like(sx), np.zeros_like(sx), sy)
+    upright[(sx / sy > 1.9) | (sy / sx > 1.9)] = -np.inf
+    found += [(v, Pose(float(coarse[i]), float(coarse[j]))) for v, i, j in _peaks(upright, count)]
+    return found
+
+
+def _lattice_score(corr: Plane, ax, ay, bx, by) -> NDArray[np.float64]:  # type: ignore[no-untyped-def]
+    """Mean autocorrelation at the points m * a + n * b of each candidate lattice, over its noise."""
+    rows, columns = corr.shape
+    total, number = np.zeros(ax.shape), np.zeros(ax.shape)
     for m in range(-3, 4):
         for n in range(4):
             if n == 0 and m <= 0:
                 continue  # the lattice is symmetric: half of it says everything
-            x = np.round(PERIOD * scale * (m * np.cos(angle) - n * np.sin(angle))).astype(int)
-            y = np.round(PERIOD * scale * (m * np.sin(angle) + n * np.cos(angle))).astype(int)
+            x = np.round(PERIOD * (m * ax + n * bx)).astype(int)
+            y = np.round(PERIOD * (m * ay + n * by)).astype(int)
             inside = (np.abs(x) < columns // 2) & (np.abs(y) < rows // 2)
             value = np.where(inside, corr[y % rows, x % columns], 0)
-            total += value
-            count += value != 0
+            total += np.minimum(value, 12.0)  # one huge peak is the picture's own period
+            number += value != 0
     # 1.6: what the 3 x 3 maximum of pure noise is worth on average.
-    score = (total - 1.6 * count) / np.sqrt(np.maximum(count, 1))
+    return np.asarray((total - 1.6 * number) / np.sqrt(np.maximum(number, 1)))
+
+
+def _peaks(score: NDArray[np.float64], count: int) -> list[tuple[float, int, int]]:
     found = []
-    for _ in range(CANDIDATES):
-        i, j = np.unravel_index(int(score.argmax()), score.shape)
-        found.append(Pose(float(scales[i]), float(angles[j])))
+    for _ in range(count):
+        i, j = (int(k) for k in np.unravel_index(int(score.argmax()), score.shape))
+        found.append((float(score[i, j]), i, j))
         score[max(0, i - 6) : i + 7, max(0, j - 5) : j + 6] = -np.inf
     return found
-
-
-def rectify(plane: Plane, pose: Pose) -> Plane:
-    """The plane at scale 1 and angle 0, a little larger so that corners stay inside."""
-    height, width = plane.shape
-    out_h, out_w = int(height / pose.scale * 1.15), int(width / pose.scale * 1.15)
-    c, s = np.cos(pose.angle) * pose.scale, np.sin(pose.angle) * pose.scale
-    turn = np.array([[c, -s], [s, c]])
-    offset = np.array([width / 2, height / 2]) - turn @ np.array([out_w / 2, out_h / 2])
-    matrix = np.column_stack([turn, offset]).astype(np.float32)
-    turned = cv2.warpAffine(plane, matrix, (out_w, out_h), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-    return np.asarray(turned, np.float32)
-
-
-def fold(plane: Plane) -> Plane:
-    """All tiles laid on top of each other: (72, 72)."""
-    height, width = plane.shape
-    rows, columns = -(-height // PERIOD), -(-width // PERIOD)
-    padded = np.zeros((rows * PERIOD, columns * PERIOD), np.float32)
-    padded[:height, :width] = plane
-    return padded.reshape(rows, PERIOD, columns, PERIOD).sum((0, 2))
-
-
-def local_fit(plane: Plane, template: Plane) -> Plane | None:
-    """Undo a mild perspective: where do windows of `plane` lie relative to the tiled `template` (72, 72)?
-
-    Fits a homography to the measured shifts and returns the warped plane, or None where too few
-    windows correlate. Steered by the key's template: see threshold.py on what that costs.
-    """
-    height, width = plane.shape
-    reps = height // PERIOD + 2, width // PERIOD + 2
-    reference = np.tile(template, reps)[:height, :width]
-    window_h, window_w, reach = int(height * 0.42), int(width * 0.34), 10
-    taper = np.outer(np.hanning(window_h), np.hanning(window_w))
-    here, there = [], []
-    for cy in np.linspace(window_h / 2, height - window_h / 2, 3):
-        for cx in np.linspace(window_w / 2, width - window_w / 2, 4):
-            y, x = int(cy - window_h / 2), int(cx - window_w / 2)
-            part = plane[y : y + window_h, x : x + window_w]
-            taper_part = taper[: part.shape[0], : part.shape[1]]
-            other = reference[y : y + window_h, x : x + window_w]
-            corr = fft.irfft2(fft.rfft2(part * taper_part) * np.conj(fft.rfft2(other)), part.shape)
-            near = np.roll(corr, (reach, reach), (0, 1))[: 2 * reach + 1, : 2 * reach + 1]
-            dy, dx = np.unravel_index(int(near.argmax()), near.shape)
-            if near[dy, dx] > 4.5 * corr.std():
-                here.append((cx, cy))
-                there.append((cx + dx - reach, cy + dy - reach))
-    if len(here) < 5:
-        return None
-    points = np.array(here, np.float32), np.array(there, np.float32)
-    matrix, _ = cv2.findHomography(*points, cv2.RANSAC, 2.5)
-    if matrix is None:
-        return None
-    inverse = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpPerspective(plane, matrix, (width, height), flags=inverse), np.float32)

@@ -12,7 +12,7 @@ from django.test import Client
 
 from byline.audit.models import Entry
 from byline.generation.models import GenerationRequest
-from byline.platform.api import views
+from byline.platform import inspection
 
 ROOT = Path(__file__).resolve().parents[2]
 GENERATIONS = "/api/v1/generations"
@@ -129,7 +129,7 @@ def test_verify_keeps_the_upload_in_memory_only(client: Client, settings, tmp_pa
         seen["files"] = str(list(tmp_path.iterdir()))
         return {"verdict": "seen"}
 
-    monkeypatch.setattr(views, "verify_descriptor", look)
+    monkeypatch.setattr(inspection, "verify_descriptor", look)
     settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
     response = client.post(VERIFY, {"file": SimpleUploadedFile("clip.mp4", os.urandom(5_000_000))})
     assert response.json() == {"verdict": "seen"}
@@ -140,7 +140,7 @@ def test_verify_keeps_the_upload_in_memory_only(client: Client, settings, tmp_pa
 
 def test_the_memory_file_is_what_the_parser_hands_over(client: Client, monkeypatch):
     kinds = []
-    monkeypatch.setattr(views, "verify_descriptor", lambda d: kinds.append(os.pread(d, 5, 0)) or {})
+    monkeypatch.setattr(inspection, "verify_descriptor", lambda d: kinds.append(os.pread(d, 5, 0)) or {})
     client.post(VERIFY, {"file": SimpleUploadedFile("a.wav", b"RIFF-and-more")})
     assert kinds == [b"RIFF-"]
 

@@ -9,8 +9,8 @@ import pytest
 from byline.provenance.marks.base import BadPayload, UnmarkableInput, VideoFinding
 from byline.provenance.marks.patterns import BadMarkKey
 from byline.provenance.marks.threshold import acceptance_threshold
-from byline.provenance.marks.video import SEARCH_HYPOTHESES, VideoMark
-from byline.provenance.marks.video_geometry import Pose
+from byline.provenance.marks.video import VideoMark, thresholds
+from byline.provenance.marks.video_search import MAX_DECODINGS, Judge, KeyTiles
 
 KEY, OTHER = bytes(range(32)), bytes(range(100, 132))
 PAYLOAD = 0xC13A61675630F066
@@ -121,14 +121,24 @@ def test_a_finding_tells_no_score() -> None:
     assert found.confidence == "accepted under FP < 1e-09"
 
 
-def test_every_pose_the_search_can_end_in_is_counted() -> None:
-    assert [len(set(Pose().neighbours(stage))) for stage in range(3)] == [25, 9, 9]
-    assert SEARCH_HYPOTHESES == 2 * 72 * 72 * (1 + 6 * 25 * 9 * 9)
-    alone = acceptance_threshold(payload_bits=64, hypotheses=SEARCH_HYPOTHESES, keys=1, false_accept=1e-9)
-    blind = VideoMark([KEY])._rule(None).searched
-    assert blind > alone  # half of the budget is the homography test's
-    assert VideoMark([KEY, OTHER])._rule(None).searched > blind
-    assert VideoMark([KEY])._rule((PAYLOAD,)).searched < VideoMark([KEY])._rule((1, 2)).searched < blind
+def test_the_threshold_counts_decodings_and_keys() -> None:
+    blind, _ = thresholds(1, None)
+    assert blind == pytest.approx(
+        acceptance_threshold(payload_bits=64, hypotheses=MAX_DECODINGS, keys=1, false_accept=1e-9)
+    )
+    assert 11.8 < blind < 12.0
+    assert thresholds(16, None)[0] > blind
+    wide, listed = thresholds(1, [PAYLOAD])
+    assert listed < thresholds(1, range(100))[1] < blind < wide  # the two tests share the budget
+
+
+def test_no_more_decodings_than_the_threshold_allows() -> None:
+    key = KeyTiles(KEY)
+    judge = Judge([key], (PAYLOAD,), 0.0, 0.0)  # accepts everything as long as it decodes at all
+    chips = np.random.default_rng(1).normal(size=2 * 36 * 36).astype(np.float32)
+    answers = [judge.payload(0, chips, 0.0) for _ in range(MAX_DECODINGS + 1)]
+    assert answers.index(None) == MAX_DECODINGS or all(a is None for a in answers)
+    assert judge.payload(0, key.tiles(PAYLOAD).ravel(), 36.0) is None
 
 
 def test_unusable_input_is_refused() -> None:
