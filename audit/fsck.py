@@ -252,7 +252,7 @@ class _Run:
             if ours != theirs:
                 first = (index * WIDTH + at) << (8 * level)
                 raise FsckFailed(f"tile {level}/{index} differs from the leaves at {first}", index=first)
-        root = merkle.root_of(row)
+        root = merkle.complete_root(row)
         if len(stored[0]) != WIDTH * merkle.HASH_SIZE or bytes(stored[1]) != root:
             raise FsckFailed(f"tile {level}/{index} has another length or root than its hashes")
         self.tiles += 1

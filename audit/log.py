@@ -2,8 +2,8 @@
 
 Promise: `append` is one plain insert in the caller's transaction, so an entry exists exactly if
 what it reports was committed; writers never wait for one another. `proof` gives what
-`verify.verify_proof` accepts, always the same one for the same entry: under the first signed
-checkpoint that covers it. Left out: sealing (seal.py), checking the whole log (fsck.py).
+`verify.verify_proof` accepts: under the first signed checkpoint that covers the entry, or the first
+of these that a witness cosigned. Left out: sealing (seal.py), checking the whole log (fsck.py).
 """
 
 import time
@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from byline.audit import canonical, kinds, merkle, pseudonyms, store
 from byline.audit.base import keyring
 from byline.audit.base.errors import BylineError, InvalidInput
-from byline.audit.models import Checkpoint, Entry, SealedLeaf
+from byline.audit.models import Checkpoint, Cosignature, Entry, SealedLeaf
 from byline.audit.verify import ProofInvalid, verify_proof
 
 POLL_S = 0.05
@@ -38,6 +38,14 @@ class LogDamaged(BylineError):
 
     code = "audit_log_damaged"
     help = "Stop writing, keep the database as it is, and run `byline audit fsck`."
+
+
+class EntryRetired(BylineError):
+    """The entry's bytes are in the archive alone; its place in the tree stands."""
+
+    code = "entry_retired"
+    status = 410
+    help = "Make the proof from the archive, whose tiles and bundles hold everything it needs."
 
 
 def append(kind: str, *, subject: str, actor: str, payload: dict[str, Any]) -> Entry:
@@ -70,8 +78,9 @@ def by_subject(subject: str) -> QuerySet[Entry]:
     return Entry.objects.filter(subject=subject).order_by("id")
 
 
-def proof(entry_pk: int | str) -> dict[str, Any] | None:
-    """The entry's inclusion proof (JSON-able), or None until a signed checkpoint covers it.
+def proof(entry_pk: int | str, *, cosigned: bool = False) -> dict[str, Any] | None:
+    """The entry's inclusion proof (JSON-able), or None until a signed checkpoint covers it; `cosigned`
+    wants one with a witness's line.
 
     It has passed `verify_proof` here; LogDamaged if what is stored no longer leads to what was signed.
     """
@@ -79,27 +88,41 @@ def proof(entry_pk: int | str) -> dict[str, Any] | None:
         pk = int(entry_pk)
     except ValueError as error:
         raise InvalidInput("an entry's id is a whole number") from error
-    leaf = SealedLeaf.objects.filter(entry_id=pk).select_related("entry").first()
+    leaf = SealedLeaf.objects.filter(entry_id=pk).first()
     if leaf is None:
         return None
-    covering = Checkpoint.objects.filter(size__gt=leaf.index).order_by("size").first()
+    covers = Checkpoint.objects.filter(size__gt=leaf.index).order_by("size")
+    if cosigned:
+        covers = covers.filter(size__in=Cosignature.objects.filter(size__gt=leaf.index).values("size"))
+    covering = covers.first()
     if covering is None:
         return None
+    lines = Cosignature.objects.filter(size=covering.size).order_by("witness") if cosigned else []
+    note = covering.note + "".join(item.line for item in lines)
+    try:
+        return _proven(leaf, covering.size, note, fresh=False)
+    except LogDamaged:  # or the tiles that were kept are another log's: a test's, or a restored database's
+        return _proven(leaf, covering.size, note, fresh=True)
+
+
+def _proven(leaf: SealedLeaf, size: int, note: str, *, fresh: bool) -> dict[str, Any]:
     try:
         entry = leaf.entry.as_dict()
         found = {
             "v": 1,
-            "origin": covering.note.partition("\n")[0],
+            "origin": note.partition("\n")[0],
             "entry": entry,
             "leaf_hash": merkle.leaf_hash(canonical.encode(entry)).hex(),
             "index": leaf.index,
-            "tree_size": covering.size,
-            "path": [item.hex() for item in store.inclusion_path(leaf.index, covering.size)],
-            "checkpoint": covering.note,
+            "tree_size": size,
+            "path": [item.hex() for item in store.inclusion_path(leaf.index, size, fresh=fresh)],
+            "checkpoint": note,
         }
         verify_proof(found, keyring.read("log_vkey").decode())
+    except Entry.DoesNotExist as error:
+        raise EntryRetired(f"entry {leaf.entry_id} was retired to the archive") from error
     except (canonical.CanonicalError, merkle.MerkleError, ProofInvalid) as error:
-        raise LogDamaged(f"entry {pk} does not lead to what was signed: {error}") from error
+        raise LogDamaged(f"entry {leaf.entry_id} does not lead to what was signed: {error}") from error
     return found
 
 

@@ -21,6 +21,7 @@ _INTRODUCE = """
     INSERT INTO byline_audit_pseudonym (name, token, created) VALUES (%s, %s, clock_timestamp())
     ON CONFLICT (name) DO NOTHING
 """
+_FORGET = "DELETE FROM byline_audit_pseudonym WHERE name = %s RETURNING token"
 
 
 class UnknownPerson(InvalidInput):
@@ -57,10 +58,11 @@ def erase(name: str) -> str:
     from byline.audit import log
 
     with transaction.atomic():
-        row = Pseudonym.objects.select_for_update().filter(name=name).first()
+        with connection.cursor() as cursor:
+            cursor.execute(_FORGET, [name])
+            row = cursor.fetchone()
         if row is None:
             raise UnknownPerson("nobody of this name is in the log")
-        row.delete()
-        token = f"{PERSON}{row.token}"
+        token = f"{PERSON}{row[0]}"
         log.append("audit.person_erased", subject=token, actor="system:erasure", payload={})
     return token

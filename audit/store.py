@@ -10,6 +10,7 @@ Left out: writing, which is the sealer's alone.
 import hashlib
 import json
 import re
+from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -88,9 +89,27 @@ def root(size: int) -> bytes:
     return merkle.root(size, TileNodes(size, fetch))
 
 
-def inclusion_path(index: int, size: int) -> list[bytes]:
-    """Inclusion path of leaf `index` in the tree of `size`. MerkleError if stored hashes are missing."""
-    return merkle.inclusion_path(index, size, TileNodes(size, fetch))
+class _Recent(OrderedDict[tuple[int, int, int], list[list[bytes]]]):
+    """The last tiles that proofs were made from; a few megabytes, and less than a query each."""
+
+    def __setitem__(self, key: tuple[int, int, int], rows: list[list[bytes]]) -> None:
+        super().__setitem__(key, rows)
+        if len(self) > 512:
+            self.popitem(last=False)
+
+
+_recent = _Recent()
+
+
+def inclusion_path(index: int, size: int, *, fresh: bool = False) -> list[bytes]:
+    """Inclusion path of leaf `index` in the tree of `size`. MerkleError if stored hashes are missing.
+
+    Tiles of earlier proofs are used again, whatever the database says now, until `fresh`: the caller
+    holds the path against a signature.
+    """
+    if fresh:
+        _recent.clear()
+    return merkle.inclusion_path(index, size, TileNodes(size, fetch, _recent))
 
 
 def consistency_path(old: int, new: int) -> list[bytes]:

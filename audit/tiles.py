@@ -7,7 +7,7 @@ Left out: where tiles come from (store.py, archive.py) and who may ask for them 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 
 from byline.audit import merkle
@@ -95,42 +95,49 @@ def grow(size: int, leaves: list[bytes], fetch: Fetch) -> list[FullTile]:
         added = []
         for at in range(0, len(row) - WIDTH + 1, WIDTH):
             chunk = row[at : at + WIDTH]
-            root = merkle.root_of(chunk)
+            root = merkle.complete_root(chunk)
             made.append(FullTile(level, first + at // WIDTH, b"".join(chunk), root))
             added.append(root)
         level += 1
     return made
 
 
+Cache = MutableMapping[tuple[int, int, int], list[list[bytes]]]
+
+
 class TileNodes:
     """A `merkle.Nodes` over tiles of a tree of `size`: call it with (binary level, index).
 
-    Tiles are fetched once and kept, so one instance serves one proof or one root.
+    Tiles are fetched once and kept in `cache`. The first hashes of a tile never change, so one cache
+    may serve many trees of one log; whoever shares it checks the result against a signature.
     """
 
-    def __init__(self, size: int, fetch: Fetch) -> None:
+    def __init__(self, size: int, fetch: Fetch, cache: Cache | None = None) -> None:
         self._size = size
         self._fetch = fetch
-        self._tiles: dict[tuple[int, int], list[bytes]] = {}
+        self._cache: Cache = {} if cache is None else cache
 
-    def _tile(self, level: int, index: int) -> list[bytes]:
-        key = (level, index)
-        if key not in self._tiles:
-            width = min(WIDTH, (self._size >> (HEIGHT * level)) - index * WIDTH)
-            if width <= 0:
-                raise merkle.MerkleError(f"tile {level}/{index} is not in a tree of {self._size}")
+    def _rows(self, level: int, index: int) -> list[list[bytes]]:
+        """The tile's hashes, then what has been computed above them, row by row."""
+        width = min(WIDTH, (self._size >> (HEIGHT * level)) - index * WIDTH)
+        if width <= 0:
+            raise merkle.MerkleError(f"tile {level}/{index} is not in a tree of {self._size}")
+        key = (level, index, width)
+        rows = self._cache.get(key)
+        if rows is None:
             hashes = split(self._fetch(level, index, width))
             if len(hashes) != width:
                 raise merkle.MerkleError(f"tile {level}/{index} has {len(hashes)} of {width} hashes")
-            self._tiles[key] = hashes
-        return self._tiles[key]
+            rows = self._cache[key] = [hashes]
+        return rows
 
     def __call__(self, level: int, index: int) -> bytes:
         tile_level, height = divmod(level, HEIGHT)
         start = index << height  # position among the hashes of this tile level
-        tile = self._tile(tile_level, start // WIDTH)
+        rows = self._rows(tile_level, start // WIDTH)
         offset = start % WIDTH
-        hashes = tile[offset : offset + (1 << height)]
-        if len(hashes) != 1 << height:
+        if offset + (1 << height) > len(rows[0]):
             raise merkle.MerkleError(f"subtree {level}/{index} is not complete at size {self._size}")
-        return merkle.root_of(hashes)
+        while len(rows) <= height:
+            rows.append(merkle.row_above(rows[-1]))
+        return rows[height][offset >> height]

@@ -132,7 +132,9 @@ def barred(clip: Iterable[Frame]) -> Iterator[Frame]:
 def inset(clip: Iterable[Frame]) -> Iterator[Frame]:
     """Picture in picture at half size over a foreign moving ground."""
     rng = np.random.default_rng(9)
-    ground = cv2.resize(rng.integers(0, 256, (60, 110, 3), dtype=np.uint8), (1600, 900), interpolation=cv2.INTER_CUBIC)
+    ground = cv2.resize(
+        rng.integers(0, 256, (60, 110, 3), dtype=np.uint8), (1600, 900), interpolation=cv2.INTER_CUBIC
+    )
     ground = cv2.add(ground, rng.integers(0, 20, ground.shape, dtype=np.uint8))
     for number, frame in enumerate(clip):
         canvas = np.roll(ground, -2 * number, 1)[:720, :1280].copy()

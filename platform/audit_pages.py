@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from byline.audit import log, serving, tiles
 from byline.audit.base import conf
 from byline.audit.base.errors import BylineError, InvalidInput
+from byline.platform.pages import public
 
 _FOREVER = "public, max-age=31536000, immutable"
 
@@ -28,6 +29,7 @@ def _refusal(error: BylineError) -> JsonResponse:
     return JsonResponse({"code": error.code, "message": str(error), "help": error.help}, status=error.status)
 
 
+@public
 @require_safe
 def checkpoint(request: HttpRequest) -> HttpResponse:
     """The newest signed checkpoint with its cosignatures (C2SP tlog-checkpoint)."""
@@ -56,6 +58,7 @@ def resource(request: HttpRequest, address: str) -> HttpResponse:
     return response
 
 
+@public
 @require_safe
 def consistency(request: HttpRequest) -> HttpResponse:
     """?old=N&new=M: the hashes that show that the tree of M begins with the tree of N."""
@@ -67,6 +70,7 @@ def consistency(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"old": old, "new": new, "path": path})
 
 
+@public
 @require_safe
 def inclusion(request: HttpRequest) -> HttpResponse:
     """?leaf=<64 hex digits>: index, path and checkpoint of a leaf whose entry the caller has."""

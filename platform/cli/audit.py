@@ -18,6 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     fsck.add_argument("--archive", type=Path, metavar="DIR", help="check retired entries in this archive")
     prove = actions.add_parser("prove", help="print the inclusion proof of an entry as JSON")
     prove.add_argument("entry", metavar="ENTRY", help="the entry's id")
+    prove.add_argument("--cosigned", action="store_true", help="under a checkpoint that a witness cosigned")
     export = actions.add_parser("export", help="entries of some days, each with its proof")
     export.add_argument("out", type=Path, metavar="DIR")
     export.add_argument("--from", dest="since", required=True, metavar="YYYY-MM-DD")
@@ -74,10 +75,10 @@ def _fsck(args: argparse.Namespace) -> None:
 def _prove(args: argparse.Namespace) -> None:
     from byline.audit import log
 
-    proof = log.proof(args.entry)
+    proof = log.proof(args.entry, cosigned=args.cosigned)
     if proof is None:
         raise InvalidInput(
-            f"no checkpoint covers entry {args.entry}",
+            f"no {'cosigned ' if args.cosigned else ''}checkpoint covers entry {args.entry}",
             help="Check the id; a fresh entry is covered within a second.",
         )
     sys.stdout.write(json.dumps(proof, indent=2) + "\n")

@@ -1,4 +1,7 @@
-"""`byline audit` for people outside: check a proof, watch a log, be its witness. No database is needed."""
+"""`byline audit` for people outside: check a proof, watch a log, be its witness. No database is needed.
+
+Exit code 10 means: do not believe it. The log or the proof contradicts what was signed.
+"""
 
 import argparse
 import json
@@ -9,6 +12,7 @@ from byline.audit.base.errors import BylineError, InvalidInput
 
 ACTIONS = ("verify-proof", "monitor", "witness")
 _MAX_PROOF_BYTES = 1 << 20
+_NOT_TO_BE_BELIEVED = 10
 
 
 class ProofRefused(BylineError):
@@ -58,7 +62,11 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    return {"verify-proof": _verify, "monitor": _monitor, "witness": _witness}[args.action](args)
+    try:
+        return {"verify-proof": _verify, "monitor": _monitor, "witness": _witness}[args.action](args)
+    except (ProofRefused, LogAlarm) as error:
+        sys.stderr.write(f"byline: {error} [{error.code}]\n  {error.help}\n")
+        return _NOT_TO_BE_BELIEVED
 
 
 def _text(key: str) -> str:

@@ -77,7 +77,8 @@ def bundle(clip: str, out: Path, *, names: bool = False) -> None:
 def collect(clip: str, *, names: bool = False) -> dict[str, bytes]:
     """File name in the bundle -> bytes. UnknownClip; EvidenceIncomplete while an entry has no proof."""
     row = find(clip)
-    found = [(entry, log.proof(entry.pk)) for entry in entries_about(row)]
+    entries = entries_about(row)
+    found = [(entry, log.proof(entry.pk, cosigned=True) or log.proof(entry.pk)) for entry in entries]
     if waiting := [entry.pk for entry, proof in found if proof is None]:
         raise EvidenceIncomplete(f"no checkpoint covers entry {waiting[0]} yet")
     content = {f"proofs/{entry.pk}.json": _json(proof) for entry, proof in found}

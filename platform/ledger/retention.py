@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from byline.audit import archive, log, merkle, tiles
 from byline.audit.base import conf, keyring
@@ -71,9 +72,9 @@ def quarters() -> list[Quarter]:
         for (table,) in cursor.fetchall():
             year, quarter = int(table[-6:-2]), int(table[-1])
             start, end = date(year, 3 * quarter - 2, 1), _later(date(year, 3 * quarter - 2, 1), 3)
-            cursor.execute(f"SELECT count(*) FROM {connection.ops.quote_name(table)}")  # noqa: S608
             due = _later(start, min(limits)) if limits else None
-            found.append(Quarter(table, start, end, cursor.fetchone()[0], _later(end, minimum), due))
+            count = _inside(start, end).count()
+            found.append(Quarter(table, start, end, count, _later(end, minimum), due))
     return found
 
 
@@ -111,10 +112,14 @@ def retire(before: date, directory: Path, *, today: date | None = None) -> int:
     return total
 
 
+def _inside(start: date, end: date) -> QuerySet[Entry]:
+    first, after = (datetime(d.year, d.month, d.day, tzinfo=UTC) for d in (start, end))
+    return Entry.objects.filter(created__gte=first, created__lt=after)
+
+
 def _leaves(quarter: Quarter) -> Iterable[tuple[int, bytes]]:
     """(index, leaf hash) of the quarter's entries, by index."""
-    start, end = (datetime(d.year, d.month, d.day, tzinfo=UTC) for d in (quarter.start, quarter.end))
-    inside = Entry.objects.filter(created__gte=start, created__lt=end)
+    inside = _inside(quarter.start, quarter.end)
     rows = SealedLeaf.objects.filter(entry_id__in=inside.values("id")).order_by("index")
     return ((index, bytes(stored)) for index, stored in rows.values_list("index", "leaf_hash"))
 

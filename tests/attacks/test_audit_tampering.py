@@ -21,7 +21,10 @@ from byline.platform.database.roles import acting_as
 
 pytestmark = pytest.mark.django_db(transaction=True)
 kinds.register("test.attack", required={"n": int})
-TABLES = [f"byline_audit_{name}" for name in ("entry", "sealedleaf", "tile", "treehead", "checkpoint", "cosignature")]
+TABLES = [
+    f"byline_audit_{name}"
+    for name in ("entry", "sealedleaf", "tile", "treehead", "checkpoint", "cosignature")
+]
 
 
 def append(n):

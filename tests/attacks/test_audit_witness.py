@@ -106,9 +106,7 @@ def test_a_partial_tile_that_has_filled_up_is_read_from_the_full_one():
     log = Files(entries(600))
     note = Files(entries(300)).note
     log["checkpoint"] = note.encode()
-    log[tiles.path(1, 0, 1)] = log[tiles.path(1, 0, 2)][
-        :32
-    ]
+    log[tiles.path(1, 0, 1)] = log[tiles.path(1, 0, 2)][:32]
     assert monitor.follow(None, log.__getitem__, VKEY, deep=True) == note
 
 
