@@ -21,6 +21,7 @@ COMMANDS = (
     "receipt",
     "audit",
     "trust",
+    "keys",
     "provenance",
     "serve",
     "demo",
