@@ -18,6 +18,7 @@ COMMANDS = (
     "check",
     "generate",
     "verify",
+    "detect",
     "receipt",
     "audit",
     "trust",
