@@ -205,7 +205,8 @@ def verify(request: HttpRequest) -> HttpResponse:
     part = request.headers.get(PART) == "answer"
     template = "byline/answer.html" if part else "byline/verify.html"
     response = render(request, template, context if part else {**_form(), **context}, status=code)
-    response.headers.update({**headers, "Vary": PART})
+    for header, value in {**headers, "Vary": PART}.items():
+        response.headers[header] = value
     return response
 
 

@@ -20,6 +20,8 @@ COMMANDS = (
     "verify",
     "detect",
     "receipt",
+    "takedown",
+    "token",
     "audit",
     "trust",
     "keys",
