@@ -79,7 +79,11 @@ def context_settings(trust: TrustBundle, *, stampers: bool = True) -> dict[str, 
     if trust.c2pa_roots.strip():
         anchors.append({"trust_anchors": trust.c2pa_roots, "trust_kind": "manifest", "trust_uri": _SIGNERS})
     settings: dict[str, Any] = {
-        "builder": {"thumbnail": {"enabled": False}},
+        "builder": {
+            "thumbnail": {"enabled": False},
+            # What the library adds by itself (`c2pa.opened` of an update) is the only action there then.
+            "actions": {"auto_all_actions_included": True},
+        },
         "core": {"decode_identity_assertions": False, "allowed_network_hosts": []},
         "verify": {
             "verify_trust": True,
