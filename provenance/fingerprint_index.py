@@ -1,11 +1,12 @@
 """The index of frames in PostgreSQL: every published frame within some bits of a hash, exactly.
 
 Multi-index hashing (Norouzi et al., CVPR 2012) in plain SQL: the 64 bits are four indexed columns of
-16; hashes within RADIUS bits differ in at most 2 bits in one of them, so 4 x 137 values are looked up,
-and bit_count of the whole decides. Promises: nothing within the radius is missed, unless the answer
-says that it is incomplete: where a query falls into crowded buckets (black frames, one scene a
-thousand times) at most MOST_CANDIDATES per column are looked at and MOST_HITS answered. Rows are written in the transaction
-of the record. Leaves out: ranking (index_shortlist.py) and other databases.
+16; hashes within RADIUS bits differ in at most 1 bit in the first of them or in at most 2 in another,
+so 17 + 3 x 137 values are looked up, and bit_count of the whole decides. Promises: nothing within the
+radius is missed, unless the answer says that it is incomplete: where a query falls into crowded
+buckets (black frames, one scene a thousand times) at most MOST_CANDIDATES per column are looked at and
+MOST_HITS answered. Rows are written in the transaction of the record. Leaves out: ranking
+(index_shortlist.py) and other databases.
 """
 
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from byline.provenance.index_shortlist import MOST_HITS, Hit, Hits
 if TYPE_CHECKING:
     from byline.provenance.models import Record
 
-RADIUS = 11  # the most that two flipped bits in each of four chunks reach
+RADIUS = 10
 # Per column. Real hashes crowd: at a million frames some 4,000 are looked at, at ten million 40,000.
 MOST_CANDIDATES = 50_000
 _CHUNKS, _WIDTH = 4, 16
@@ -64,9 +65,10 @@ class DatabaseFrames:
             "hits": MOST_HITS,
             "published_only": self._published_only,
         }
-        for n, reach in enumerate(chunk_radii(_CHUNKS, radius)):
+        # The first column holds the lowest frequencies; its values crowd most, so it gets the smallest reach.
+        for n, reach in enumerate(reversed(chunk_radii(_CHUNKS, radius))):
             chunk = key >> (64 - _WIDTH * (n + 1)) & 0xFFFF
-            values[f"chunk{n}"] = [chunk ^ mask for mask in flips(_WIDTH, reach)]
+            values[f"chunk{n}"] = [chunk ^ mask for mask in flips(_WIDTH, reach)] if reach >= 0 else []
         with connection.cursor() as cursor:
             cursor.execute(_QUERY, values)
             rows = cursor.fetchall()

@@ -5,8 +5,9 @@ compare, 64 bits as the key of an index. A clip on record is hashed as it is and
 that a cropped copy is found, and mirrored. A mirrored crop is found because mirroring a picture turns the
 sign of every other column of its cosine transform, and with it nearly the same bits of its hash.
 Frames with next to no detail are left out: black and blank frames match each other in every film.
-Similar means look-alike, never proof of origin. What happens only in the margins (another caption, another label)
-is not seen; nor are crops that no variant comes near. Numbers and limits: docs/fingerprints.md.
+Similar means look-alike, never proof of origin. What happens only in the margins (another caption,
+another label) is not seen; nor are crops that no variant comes near. Numbers and limits:
+docs/fingerprints.md.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

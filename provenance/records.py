@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 INDEX, KEYS, MANIFESTS, README = "records.jsonl", "keys.json", "manifests", "README.md"
 _VERSION, _READABLE = 2, (1, 2)  # version 1 has whole frames only and no sound
-SIMILAR_BITS = 11  # of phash64: what a lookup finds exactly and fast
-LOOSE_BITS = 15  # for the shortlist: three flipped bits in each of four chunks
+SIMILAR_BITS = 10  # of phash64: what a lookup finds exactly and fast
+LOOSE_BITS = 14  # for the shortlist
 _COMPARED = 20  # records compared as a whole
 _MAX_LINE = 4 << 20
 
