@@ -216,7 +216,7 @@ def _form() -> dict[str, Any]:
         "takes_addresses": inspection.takes_addresses(),
         "any_host": "*" in inspection.url_hosts(),
         "hosts": listed,
-        "limit_mb": inspection.limit_bytes() // 1_000_000,
+        "limit_mb": inspection.limit_bytes() >> 20,
     }
 
 
