@@ -164,11 +164,7 @@ def _count(request: HttpRequest, throttle: Any) -> None:
     """The same allowance as the API's. TooManyRequests, or APIException for a wrong token."""
     asked = Request(request, authenticators=[BearerToken()])
     if not throttle.allow_request(asked, None):
-        raise _throttled(throttle.wait())
-
-
-def _throttled(wait: float | None) -> Throttled:
-    return Throttled(wait)
+        raise Throttled(throttle.wait())
 
 
 @csrf_exempt  # no session is read and nothing of the visitor is changed; a form token would be a cookie
@@ -232,7 +228,9 @@ def report(request: HttpRequest) -> HttpResponse:
     except APIException as error:
         wait = int(getattr(error, "wait", 60) or 60)
         problem = {"problem": f"Many reports came from your network. Try again in {wait // 60 + 1} minutes."}
-        return render(request, template, problem, status=429, headers={"Retry-After": str(wait)})
+        refused = render(request, template, problem, status=429)
+        refused.headers["Retry-After"] = str(wait)
+        return refused
     form = FeedbackForm(request.POST)
     if not form.is_valid():
         problem = {"problem": "Say what is wrong, in at most 2,000 characters."}
