@@ -69,7 +69,8 @@ class Pattern:
         symbol = self._symbol[rows]
         data = symbol >= 0
         weights = (residuals * self._signs[rows])[data]
-        word = _CODE.decode(np.bincount(symbol[data], weights, _CODE.symbols))
+        soft = np.bincount(symbol[data], weights, _CODE.symbols).astype(np.float64)
+        word = _CODE.decode(soft)
         payload = unscramble(self._key, VERSION, word, PAYLOAD_BITS)
         return payload, self._score(residuals, rows, word)
 
