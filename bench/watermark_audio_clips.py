@@ -80,7 +80,7 @@ def synthetic_voices(most: int | None = None) -> Iterator[Clip]:
         yield Clip(name, speech.samples[: SECONDS * speech.rate], speech.rate)
 
 
-def natural_voices(per_voice: int = 4) -> Iterator[Clip]:
+def natural_voices(per_voice: int = 2) -> Iterator[Clip]:
     for folder in ("en_US_f_Allison", "fr_CA_f_June", "ru_RU_f_IvrvoiceRU"):
         files = sorted((ASTERISK / folder).glob("*.g722"), key=lambda path: (-path.stat().st_size, path.name))
         for path in files[:per_voice]:
@@ -223,13 +223,11 @@ ATTACKS: dict[str, tuple[str, tuple[Callable[[Clip], Clip], ...]]] = {
     "mp3_64": ("LAME, 64 kbit/s", (lambda c: coded(c, "libmp3lame", 64_000, "mp3"),)),
     "opus64": ("libopus, 64 kbit/s", (lambda c: coded(c, "libopus", 64_000, "ogg"),)),
     "opus24": ("libopus, 24 kbit/s", (lambda c: coded(c, "libopus", 24_000, "ogg"),)),
-    "opus12": ("libopus, 12 kbit/s", (lambda c: coded(c, "libopus", 12_000, "ogg"),)),
     "resample16k": ("to 16 kHz", (lambda c: resampled(c, 16_000),)),
     "resample8k": ("to 8 kHz", (lambda c: resampled(c, 8_000),)),
     "noise20": ("white noise, 20 dB SNR", (lambda c: noisy(c, 20),)),
     "noise10": ("white noise, 10 dB SNR", (lambda c: noisy(c, 10),)),
     "speed5": ("5 % faster and 5 % slower", (lambda c: faster(c, 1.05), lambda c: faster(c, 0.95))),
-    "speed9": ("9 % faster and 9 % slower", (lambda c: faster(c, 1.09), lambda c: faster(c, 0.91))),
     "cut5s": ("5 s from 0.5 s and from 4.9 s on", (lambda c: cut(c, 0.5, 5), lambda c: cut(c, 4.9, 5))),
     "cut3s": ("3 s from 1.37 s and from 6.1 s on", (lambda c: cut(c, 1.37, 3), lambda c: cut(c, 6.1, 3))),
     "cut2s": ("2 s from 1.37 s and from 6.1 s on", (lambda c: cut(c, 1.37, 2), lambda c: cut(c, 6.1, 2))),
