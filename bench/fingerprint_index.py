@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from byline.provenance.hash_index import HashIndex
@@ -27,8 +28,10 @@ class Timings:
     """Milliseconds of single look-ups; `missed` counts neighbours that brute force found and we did not."""
 
     milliseconds: list[float]
-    missed: int
-    incomplete: int = 0
+    missed: int = 0
+    incomplete: int = 0  # answers that said so
+    scans: int = 0  # look-ups in memory that compared with everything
+    cpu_ms: float = 0.0  # of the database server, mean per look-up
 
     def at(self, percent: float) -> float:
         return float(np.percentile(self.milliseconds, percent))
@@ -118,8 +121,8 @@ def fill(server: Any, keys: Words, frames_per_record: int = 100) -> None:
     with server.connect(NAME) as connection:
         connection.execute(f"truncate byline_provenance_record, {table} restart identity")
         with connection.cursor().copy(
-            "copy byline_provenance_record (id, mark_id, sha256, content_digest, manifest, proof, fingerprints,"
-            " published, created, sound) from stdin"
+            "copy byline_provenance_record (id, mark_id, sha256, content_digest, manifest, proof,"
+            " fingerprints, published, created, sound) from stdin"
         ) as copy:
             for n, key in enumerate(ids):
                 copy.write_row([key, n, "0" * 64, "", b"", "{}", "[]", True, "2026-01-01", ""])
@@ -147,10 +150,15 @@ def _settle(connection: Any, table: str) -> None:
 
 def ask_database(keys: Words, queries: Words, radius: int) -> Timings:
     """Look-ups one after the other, each checked against brute force."""
+    from django.db import connection
+
     from byline.provenance.fingerprint_index import MOST_HITS, DatabaseFrames
 
     frames = DatabaseFrames()
-    timings = Timings([], 0)
+    timings = Timings([])
+    connection.ensure_connection()
+    backend = psutil.Process(connection.connection.info.backend_pid)
+    before = sum(backend.cpu_times()[:2])
     for query in queries:
         started = time.perf_counter()
         found = frames.near(int(query[0]), radius=radius)
@@ -161,6 +169,7 @@ def ask_database(keys: Words, queries: Words, radius: int) -> Timings:
         else:
             timings.incomplete += 1
             assert len(found.hits) <= MOST_HITS
+    timings.cpu_ms = 1e3 * (sum(backend.cpu_times()[:2]) - before) / len(queries)
     return timings
 
 
@@ -172,18 +181,19 @@ def ask_memory(hashes: Words, queries: Words, radius: int, directory: Path) -> t
     started = time.perf_counter()
     index = HashIndex(hashes, radius, directory=directory)
     built = time.perf_counter() - started
-    timings = Timings([], 0)
+    timings = Timings([])
     for query in queries:
         started = time.perf_counter()
         found = index.near(query, limit=len(hashes))
         timings.milliseconds.append(1e3 * (time.perf_counter() - started))
         expected = int((distances(hashes, query) <= radius).sum())
         timings.missed += expected - len(found.rows)
+        timings.scans += found.scanned
     return timings, built
 
 
-def ask_faiss(hashes: Words, queries: Words, radius: int) -> Timings | None:
-    """The same look-ups by faiss IndexBinaryFlat (range search), one thread; None without faiss."""
+def ask_faiss(hashes: Words, queries: Words) -> Timings | None:
+    """The ten nearest by faiss IndexBinaryFlat, one thread; None without faiss (pip install faiss-cpu)."""
     try:
         import faiss
     except ImportError:
@@ -191,7 +201,7 @@ def ask_faiss(hashes: Words, queries: Words, radius: int) -> Timings | None:
     faiss.omp_set_num_threads(1)
     index = faiss.IndexBinaryFlat(64 * hashes.shape[1])
     index.add(hashes.view(np.uint8))
-    timings = Timings([], 0)
+    timings = Timings([])
     for query in queries:
         started = time.perf_counter()
         index.search(query[None].view(np.uint8), 10)

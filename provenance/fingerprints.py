@@ -53,7 +53,7 @@ LEAST_FRAMES = 3  # matches in time order
 LEAST_SHARE = 0.5  # of the shorter side: a shared title sequence is not a shared clip
 
 # Letterbox bars: nearly black, at both sides alike, in every frame.
-_BAR_LEVEL = 24
+_BAR_LEVEL = 20  # codecs ring beside the picture; a dark lower third is brighter
 _LEAST_BAR, _MOST_BAR = 0.03, 0.35  # of the height or width, each
 
 # Odd columns of the 16 x 16 and of the 8 x 8 transform, in the order of the hashes' bits.
@@ -147,25 +147,27 @@ def compare(query: Sequence[FrameHash], stored: Sequence[FrameHash]) -> Similari
     LEAST_FRAMES could (a still), all must, within STILL_BITS. An empty side is similar to nothing.
     """
     best = Similarity(0, len(query), 256.0, False)
-    rank = (False, 0.0, -256.0)
+    rank = (False, 0.0)
     groups: dict[str, list[FrameHash]] = {}
     for item in stored:
         groups.setdefault(item.variant, []).append(item)
     asked = _words(query)
     for variant, group in groups.items():
         theirs = _words(group)
-        for name, words in ((variant, theirs), (_turned(variant), theirs ^ _ODD_256)):
+        sides = [(variant, theirs)]
+        if variant != MIRRORED:  # whose mirror image is there already
+            sides.append((_turned(variant), theirs ^ _ODD_256))
+        for name, words in sides:
             found, share = _agreement(query, group, _all_bits_between(asked, words), name)
-            if (this := (found.similar, share, -found.mean_bits)) > rank:
+            # Few near frames say more about which variant it is than many that just pass.
+            if (this := (found.similar, share * (1 - found.mean_bits / (MAX_BITS + 1)))) > rank:
                 best, rank = found, this
     return best
 
 
 def _turned(variant: str) -> str:
     """What the variant is called when it agrees mirrored."""
-    if variant in (AS_STORED, MIRRORED):
-        return MIRRORED if variant == AS_STORED else AS_STORED
-    return f"{MIRRORED}, {variant}"
+    return MIRRORED if variant == AS_STORED else f"{MIRRORED}, {variant}"
 
 
 def _agreement(
@@ -293,7 +295,7 @@ def _inside(levels: NDArray[np.uint8]) -> tuple[int, int]:
     if not lit.size:
         return 0, size
     before, after = int(lit[0]), size - 1 - int(lit[-1])
-    alike = abs(before - after) <= max(2, 0.02 * size)
+    alike = abs(before - after) <= max(3, 0.025 * size)
     if not alike or not _LEAST_BAR * size <= min(before, after) <= max(before, after) <= _MOST_BAR * size:
         return 0, size
     return before + 1, size - after - 1
