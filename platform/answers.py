@@ -33,84 +33,84 @@ _WORDS = {
         "good",
         "Signed and unchanged",
         "Not one byte of the media has changed since it was signed, and the entry in the public log holds.",
-        "That what it shows is true. A signature says who stands behind a file, no more.",
+        "that what it shows is true. A signature says who stands behind a file, no more.",
     ),
     "tampered": Words(
         "bad",
         "Changed after it was signed",
         "The file carries a signature that no longer fits its content.",
-        "Who changed it, or why. Some apps do this by accident when they save a copy.",
+        "who changed it, or why. Some apps do this by accident when they save a copy.",
     ),
     "transplanted": Words(
         "bad",
         "Mark and content do not belong together",
         "A mark or a proof in this file was made for other content. Somebody may have copied it here.",
-        "Who did it.",
+        "who did it.",
     ),
     "unknown_signer": Words(
         "warn",
         "Signed by somebody we do not know",
         "The signature fits the file, but we do not know whose it is. Anyone can make such a signature.",
-        "That the name in it is real.",
+        "that the name in it is real.",
     ),
     "unproven": Words(
         "warn",
         "Signed, but not found in the log",
         "The signature fits and we know the signer, but nothing shows that the file is in the public log.",
-        "That something is wrong with it; the log may simply be another one.",
+        "that something is wrong with it; the log may simply be another one.",
     ),
     "recovered": Words(
         "info",
         "A published clip, recognised by its invisible mark",
         "The signature was lost on the way, for example when it was uploaded somewhere. The mark in the "
         "pictures or the sound led to the clip below.",
-        "That this copy is unedited. Compare the two below.",
+        "that this copy is unedited. Compare the two below.",
     ),
     "similar": Words(
         "info",
         "It looks or sounds like a published clip",
         "No mark could be read, but it is like the clip below.",
-        "That it is that clip. Compare the two below.",
+        "that it is that clip. Compare the two below.",
     ),
     "nothing_found": Words(
         "plain",
         "Nothing found",
         "None of the techniques below found anything that this newsroom made or signed.",
-        "That it is real, or not made by AI. Most files carry no mark at all.",
+        "that it is real, or not made by AI. Most files carry no mark at all.",
     ),
     "mark_not_checked": Words(
         "plain",
         "Not everything could be checked",
         "There is no signature in the file, and the marks could not be looked for here.",
-        "That it is real, or not made by AI.",
+        "that it is real, or not made by AI.",
     ),
     "no_record": Words(
         "warn",
         "A mark, but no record",
         "A mark of this newsroom was read, but no usable record belongs to it.",
-        "Which clip it is.",
+        "which clip it is.",
     ),
     "unreadable": Words(
         "plain",
         "This is not a file we can open",
         "We read the usual video, sound and picture formats. This file is damaged or is something else.",
-        "Anything about where it comes from.",
+        "anything about where it comes from.",
     ),
     "withdrawn": Words(
         "warn",
         "Consent was withdrawn",
         "This newsroom published it, and a person in it has since withdrawn consent. Please do not share it.",
-        "That it was forged.",
+        "that it was forged.",
     ),
     "taken_down": Words(
         "warn",
         "This clip was taken down",
         "This newsroom published it and has taken it down since. Please do not share it.",
-        "That it was forged.",
+        "that it was forged.",
     ),
 }
 _UNKNOWN = Words(
-    "plain", "The answer", "See what each technique found below.", "More than the lines below say."
+    "plain", "The answer", "See what each technique found below.", "more than the lines below say."
 )
 _TONES = {"passed": "good", "failed": "bad", "found": "info", "not found": "plain", "note": "plain"}
 _RELATIONS = {
@@ -155,11 +155,18 @@ def explain(answer: inspection.Answer, name: str) -> Explained:
         name=name[:120],
         sha256=answer.sha256,
         size=answer.size,
-        findings=[{**found, "tone": _TONES.get(found["status"], "plain")} for found in report["findings"]],
+        findings=[_finding(found) for found in report["findings"]],
         history=_history(report),
         clip=_clip(report.get("record")),
         downloads=list(_downloads(answer)),
     )
+
+
+def _finding(found: dict[str, Any]) -> dict[str, Any]:
+    text = str(found["text"])
+    if found["technique"] != "ancestors":  # those begin with a file's name
+        text = text[:1].upper() + text[1:]
+    return {**found, "text": text, "tone": _TONES.get(found["status"], "plain")}
 
 
 def _history(report: dict[str, Any]) -> tuple[Ancestor, ...]:

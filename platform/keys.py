@@ -5,8 +5,8 @@ each from the operating system's cryptographic generator. Key material never lea
 not in a return value, an error or a log.
 
 The C2PA and time-stamp authorities made here say "development" in their names: nobody's trust
-list holds them. A system check (checks.py) refuses them while DEBUG is off. Rotation and hardware
-keys are left out.
+list holds them. A system check (checks.py) refuses them while DEBUG is off. Changing keys later is
+rotation.py.
 """
 
 import fcntl
@@ -26,7 +26,7 @@ from django.conf import settings
 from byline.audit.base import conf, keyring
 from byline.audit.base.errors import ConfigurationError
 from byline.audit.checkpoint import VerifierKey
-from byline.provenance import certs
+from byline.provenance import certs, signers
 
 DJANGO_SECRET = "django_secret.txt"  # noqa: S105
 _RECEIPTS = ["receipt", "receipt_vkey"]  # a home made before receipts existed gets its pair later
@@ -55,22 +55,23 @@ def create(home: Path) -> list[str]:
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with open(home / "keys.lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two commands may start at once in a fresh home
-        with _as_home(home):
+        with as_home(home):
             lost = missing()
+            begun = any(keyring.path(purpose).exists() for purpose in keyring.FILES)
         if not lost:
             return []
         if lost == _RECEIPTS:
-            with _as_home(home):
+            with as_home(home):
                 _create_receipt_key()
             return lost
-        if len(lost) < len(keyring.FILES):
+        if begun:
             raise ConfigurationError(
                 f"keys are missing in {home / 'keys'}: {', '.join(lost)}",
                 help="Restore them from your backup. With nothing published yet, remove the rest too.",
             )
         scratch = Path(tempfile.mkdtemp(prefix=".keys-", dir=home))
         try:
-            with _as_home(scratch):
+            with as_home(scratch):
                 _create_all()
             (scratch / "keys").rename(home / "keys")
         finally:
@@ -79,8 +80,16 @@ def create(home: Path) -> list[str]:
 
 
 def missing() -> list[str]:
-    """Purposes without a file in this installation."""
-    return sorted(purpose for purpose in keyring.FILES if not keyring.path(purpose).exists())
+    """Purposes without a file in this installation, but for those that it does without."""
+    needless = set()
+    if not signers.uses_key_ring():
+        needless.add("c2pa_leaf")  # the key stays on its token or with its service
+    if keyring.path("c2pa_ca_cert").exists() and not _is_for_development(keyring.read("c2pa_ca_cert")):
+        needless.add("c2pa_ca")  # an outside authority keeps it
+    if conf.get("C2PA_TSA_URL"):
+        needless |= {"tsa", "tsa_cert"}
+    wanted = set(keyring.FILES) - needless
+    return sorted(purpose for purpose in wanted if not keyring.path(purpose).exists())
 
 
 def for_development() -> list[str]:
@@ -88,7 +97,9 @@ def for_development() -> list[str]:
     return [
         purpose
         for purpose in ("c2pa_ca_cert", "c2pa_chain", "tsa_ca_cert", "tsa_cert")
-        if keyring.path(purpose).exists() and _is_for_development(keyring.read(purpose))
+        if (purpose != "tsa_cert" or not conf.get("C2PA_TSA_URL"))
+        and keyring.path(purpose).exists()
+        and _is_for_development(keyring.read(purpose))
     ]
 
 
@@ -133,8 +144,8 @@ def _create_ed25519(purpose: str, name: str) -> None:
 
 
 @contextmanager
-def _as_home(home: Path) -> Iterator[None]:
-    """The keyring follows the HOME setting; let it mean `home` while keys are made there."""
+def as_home(home: Path) -> Iterator[None]:
+    """Work with the keys of another home: the keyring follows the HOME setting, so let it mean `home`."""
     if conf.home() == home:
         yield
         return

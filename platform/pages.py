@@ -164,11 +164,7 @@ def _count(request: HttpRequest, throttle: Any) -> None:
     """The same allowance as the API's. TooManyRequests, or APIException for a wrong token."""
     asked = Request(request, authenticators=[BearerToken()])
     if not throttle.allow_request(asked, None):
-        raise _throttled(throttle.wait())
-
-
-def _throttled(wait: float | None) -> Throttled:
-    return Throttled(wait)
+        raise Throttled(throttle.wait())
 
 
 @csrf_exempt  # no session is read and nothing of the visitor is changed; a form token would be a cookie
@@ -205,7 +201,8 @@ def verify(request: HttpRequest) -> HttpResponse:
     part = request.headers.get(PART) == "answer"
     template = "byline/answer.html" if part else "byline/verify.html"
     response = render(request, template, context if part else {**_form(), **context}, status=code)
-    response.headers.update({**headers, "Vary": PART})
+    for header, value in {**headers, "Vary": PART}.items():
+        response.headers[header] = value
     return response
 
 
@@ -215,7 +212,7 @@ def _form() -> dict[str, Any]:
         "takes_addresses": inspection.takes_addresses(),
         "any_host": "*" in inspection.url_hosts(),
         "hosts": listed,
-        "limit_mb": inspection.limit_bytes() // 1_000_000,
+        "limit_mb": inspection.limit_bytes() >> 20,
     }
 
 
@@ -231,7 +228,9 @@ def report(request: HttpRequest) -> HttpResponse:
     except APIException as error:
         wait = int(getattr(error, "wait", 60) or 60)
         problem = {"problem": f"Many reports came from your network. Try again in {wait // 60 + 1} minutes."}
-        return render(request, template, problem, status=429, headers={"Retry-After": str(wait)})
+        refused = render(request, template, problem, status=429)
+        refused.headers["Retry-After"] = str(wait)
+        return refused
     form = FeedbackForm(request.POST)
     if not form.is_valid():
         problem = {"problem": "Say what is wrong, in at most 2,000 characters."}

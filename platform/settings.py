@@ -57,6 +57,7 @@ INSTALLED_APPS = [
         if _CMS
         else []
     ),
+    "django.contrib.admin",  # reviewers: reports from the public, takedowns, tokens
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

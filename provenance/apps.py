@@ -8,3 +8,5 @@ class ProvenanceConfig(AppConfig):
 
     def ready(self) -> None:
         from byline.provenance import audit_kinds  # noqa: F401
+        from byline.provenance.forensics import settings  # noqa: F401
+        from byline.provenance.marks import markers  # noqa: F401

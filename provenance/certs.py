@@ -27,6 +27,7 @@ SIGNING_PURPOSES = ("c2pa_ca_cert", "c2pa_ca", "c2pa_chain", "c2pa_leaf")
 STAMPING_PURPOSES = ("tsa_ca_cert", "tsa_cert", "tsa")
 _CA_DAYS = 3650
 _LEAF_DAYS = 397  # short next to the root; stamps keep older files verifiable past it
+_CRL_DAYS = 365
 _BACKDATED = dt.timedelta(hours=1)  # a verifier's clock may be a little behind ours
 
 
@@ -81,7 +82,7 @@ def root(common_name: str, *, days: int = _CA_DAYS) -> Issued:
     builder = (
         _builder(subject, subject, key.public_key(), days)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(certificates=True), critical=True)
+        .add_extension(usage(certificates=True), critical=True)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
     )
     return Issued(builder.sign(key, hashes.SHA256()), key)
@@ -120,6 +121,37 @@ def stored_root() -> Issued:
     return Issued(certificate, key)
 
 
+def revocation_list(
+    issuer: Issued, before: bytes, serial: int, why: x509.ReasonFlags, now: dt.datetime
+) -> bytes:
+    """PEM of the issuer's revocation list (RFC 5280): what `before` (PEM or nothing) lists, and one more."""
+    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer.certificate.subject)
+    number = 1
+    if before:
+        old = x509.load_pem_x509_crl(before)
+        number += old.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+        for entry in old:
+            if entry.serial_number != serial:
+                builder = builder.add_revoked_certificate(entry)
+    entry = (
+        x509.RevokedCertificateBuilder()
+        .serial_number(serial)
+        .revocation_date(now)
+        .add_extension(x509.CRLReason(why), critical=False)
+        .build()
+    )
+    authority_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
+    made = (
+        builder.add_revoked_certificate(entry)
+        .last_update(now)
+        .next_update(now + dt.timedelta(days=_CRL_DAYS))
+        .add_extension(authority_key, critical=False)
+        .add_extension(x509.CRLNumber(number), critical=False)
+        .sign(issuer.key, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM)
+
+
 def _certificate(
     issuer: Issued,
     common_name: str,
@@ -130,7 +162,7 @@ def _certificate(
     builder = (
         _builder(_name(common_name), issuer.certificate.subject, public, days)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(certificates=False), critical=True)
+        .add_extension(usage(certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage(usages), critical=True)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False
@@ -139,15 +171,15 @@ def _certificate(
     return builder.sign(issuer.key, hashes.SHA256())
 
 
+def development_leaf(authority: Issued) -> Issued:
+    """A fresh signer's certificate with its key under a development root."""
+    usages = [ExtendedKeyUsageOID.EMAIL_PROTECTION, CLAIM_SIGNING]
+    return leaf(authority, f"Byline development signer {secrets.token_hex(4)}", usages, days=_LEAF_DAYS)
+
+
 def _signing_authority() -> dict[str, bytes]:
-    tag = secrets.token_hex(4)
-    authority = root(f"Byline development signing root {tag}")
-    signer = leaf(
-        authority,
-        f"Byline development signer {tag}",
-        [ExtendedKeyUsageOID.EMAIL_PROTECTION, CLAIM_SIGNING],
-        days=_LEAF_DAYS,
-    )
+    authority = root(f"Byline development signing root {secrets.token_hex(4)}")
+    signer = development_leaf(authority)
     return {
         "c2pa_ca_cert": authority.pem,
         "c2pa_ca": authority.key_pem,
@@ -193,7 +225,8 @@ def _builder(
     )
 
 
-def _usage(*, certificates: bool) -> x509.KeyUsage:
+def usage(*, certificates: bool) -> x509.KeyUsage:
+    """What a key may do: issue certificates and revocation lists, or sign everything else."""
     return x509.KeyUsage(
         digital_signature=not certificates,
         content_commitment=False,

@@ -1,13 +1,13 @@
-"""Just enough DER (ITU-T X.690) to read an RFC 3161 request and to write the reply.
+"""Just enough DER (ITU-T X.690) for RFC 3161 time stamps and PKCS#10 certificate requests.
 
 Promises: `children` walks one constructed value and refuses lengths that do not fit; the writers
-give the one DER form. Left out: indefinite lengths, tags above 30, every type that a time stamp
-does not need.
+give the one DER form. Left out: indefinite lengths, tags above 30, every type that neither of
+the two needs.
 """
 
 from collections.abc import Iterator
 
-SEQUENCE, SET, INTEGER, OCTETS, OID, BOOLEAN, TIME = 0x30, 0x31, 0x02, 0x04, 0x06, 0x01, 0x18
+SEQUENCE, SET, INTEGER, BITS, OCTETS, OID, BOOLEAN, TIME = 0x30, 0x31, 0x02, 0x03, 0x04, 0x06, 0x01, 0x18
 
 
 class DerError(ValueError):

@@ -198,6 +198,8 @@ def _syncsafe(value: int) -> bytes:
 
 
 def _from_syncsafe(data: bytes) -> int:
+    if len(data) != 4:
+        raise Broken("the tag is cut short")
     return sum((byte & 0x7F) << shift for byte, shift in zip(data, (21, 14, 7, 0), strict=True))
 
 
@@ -209,7 +211,8 @@ def _write_mp3(origin: BinaryIO, target: BinaryIO, xmp: bytes, tags: Mapping[str
         version = head[3]
         if version not in (3, 4) or head[5]:
             raise Broken("an ID3 tag of a kind that we do not extend")
-        frames = origin.read(_from_syncsafe(head[6:10])).rstrip(b"\0")
+        frames = origin.read(_from_syncsafe(head[6:10]))
+        frames = frames[: _end_of_frames(frames, version)]
     else:
         origin.seek(0)
     size = _syncsafe if version == 4 else (lambda value: struct.pack(">I", value))
@@ -225,6 +228,17 @@ def _write_mp3(origin: BinaryIO, target: BinaryIO, xmp: bytes, tags: Mapping[str
     frames += frame(b"PRIV", b"XMP\0" + xmp)
     target.write(b"ID3" + bytes([version, 0, 0]) + _syncsafe(len(frames)) + frames)
     mp4_boxes.copy(origin, target)
+
+
+def _end_of_frames(frames: bytes, version: int) -> int:
+    """Where the padding begins."""
+    at = 0
+    while at + 10 <= len(frames) and frames[at : at + 4].isalnum():
+        size = frames[at + 4 : at + 8]
+        at += 10 + (_from_syncsafe(size) if version == 4 else struct.unpack(">I", size)[0])
+    if at > len(frames):
+        raise Broken("an ID3 frame does not fit its tag")
+    return at
 
 
 def _read_mp3(stream: BinaryIO) -> _Parts:

@@ -1,11 +1,12 @@
 """The index of frames in PostgreSQL: every published frame within some bits of a hash, exactly.
 
 Multi-index hashing (Norouzi et al., CVPR 2012) in plain SQL: the 64 bits are four indexed columns of
-16; hashes within RADIUS bits differ in at most 2 bits in one of them, so 4 x 137 values are looked up,
-and bit_count of the whole decides. Promises: nothing within the radius is missed, unless the answer
-says that it is incomplete: where a query falls into crowded buckets (black frames, one scene a
-thousand times) at most MOST_CANDIDATES per column are looked at. Rows are written in the transaction
-of the record. Leaves out: ranking (index_shortlist.py) and other databases.
+16; hashes within RADIUS bits differ in at most 1 bit in the first of them or in at most 2 in another,
+so 17 + 3 x 137 values are looked up, and bit_count of the whole decides. Promises: nothing within the
+radius is missed, unless the answer says that it is incomplete: where a query falls into crowded
+buckets (black frames, one scene a thousand times) at most MOST_CANDIDATES per column are looked at and
+MOST_HITS answered. Rows are written in the transaction of the record. Leaves out: ranking
+(index_shortlist.py) and other databases.
 """
 
 from typing import TYPE_CHECKING
@@ -14,32 +15,34 @@ from django.db import connection
 
 from byline.provenance.fingerprints import FrameHash
 from byline.provenance.hash_index import chunk_radii, flips
-from byline.provenance.index_shortlist import Hit, Hits
+from byline.provenance.index_shortlist import MOST_HITS, Hit, Hits
 
 if TYPE_CHECKING:
     from byline.provenance.models import Record
 
-RADIUS = 11  # the most that two flipped bits in each of four chunks reach
-MOST_CANDIDATES = 20_000  # per column: some 20 ms
-MOST_HITS = 2_000
+RADIUS = 10
+# Per column. Real hashes crowd: at a million frames some 4,000 are looked at, at ten million 40,000.
+MOST_CANDIDATES = 50_000
 _CHUNKS, _WIDTH = 4, 16
 
-# A row past the limit is kept, whatever its distance: it tells that this column was cut.
+# Answered from the index alone. A row past the limit is kept, whatever its distance: it tells that this
+# column was cut.
 _ARM = """(
-    select id, bits, place from (
-        select id, bit_count((phash64 # %(key)s)::bit(64)) bits, row_number() over () place
+    select phash64, bits, place from (
+        select phash64, bit_count((phash64 # %(key)s)::bit(64)) bits, row_number() over () place
         from byline_provenance_indexedframe where chunk{n} = any(%(chunk{n})s::int[]) limit %(most)s + 1
     ) looked_at where bits <= %(radius)s or place > %(most)s
 )"""
 _QUERY = """
 with candidates as materialized (@arms@), near as (
-    select distinct id, bits from candidates where bits <= %(radius)s
+    select distinct phash64, bits from candidates where bits <= %(radius)s order by bits limit %(hits)s + 1
 ), hits as (
     select frame.record_id, frame.phash256, near.bits from near
-    join byline_provenance_indexedframe frame using (id)
+    join byline_provenance_indexedframe frame
+        on frame.chunk0 = ((near.phash64 >> 48) & 65535)::int and frame.phash64 = near.phash64
     join byline_provenance_record record on record.id = frame.record_id
     where record.published or not %(published_only)s
-    order by near.bits, frame.id limit %(hits)s + 1
+    order by near.bits limit %(hits)s + 1
 )
 select record_id, phash256, exists (select 1 from candidates where place > %(most)s) from hits
 union all
@@ -62,9 +65,10 @@ class DatabaseFrames:
             "hits": MOST_HITS,
             "published_only": self._published_only,
         }
-        for n, reach in enumerate(chunk_radii(_CHUNKS, radius)):
+        # The first column holds the lowest frequencies; its values crowd most, so it gets the smallest reach.
+        for n, reach in enumerate(reversed(chunk_radii(_CHUNKS, radius))):
             chunk = key >> (64 - _WIDTH * (n + 1)) & 0xFFFF
-            values[f"chunk{n}"] = [chunk ^ mask for mask in flips(_WIDTH, reach)]
+            values[f"chunk{n}"] = [chunk ^ mask for mask in flips(_WIDTH, reach)] if reach >= 0 else []
         with connection.cursor() as cursor:
             cursor.execute(_QUERY, values)
             rows = cursor.fetchall()

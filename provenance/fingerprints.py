@@ -2,11 +2,12 @@
 
 Two perceptual hashes (imagehash.phash) of a few frames a second, taken from thumbnails: 256 bits to
 compare, 64 bits as the key of an index. A clip on record is hashed as it is and in several crops, so
-that a cropped copy is found; a mirrored copy is found because mirroring a picture only turns the sign
-of every other column of its cosine transform, which turns the same bits of its hash. Frames with next
-to no detail are left out: black and blank frames match each other in every film. Similar means
-look-alike, never proof of origin. What happens only in the margins (another caption, another label)
-is not seen; nor are crops that no variant comes near. Numbers and limits: docs/fingerprints.md.
+that a cropped copy is found, and mirrored. A mirrored crop is found because mirroring a picture turns the
+sign of every other column of its cosine transform, and with it nearly the same bits of its hash.
+Frames with next to no detail are left out: black and blank frames match each other in every film.
+Similar means look-alike, never proof of origin. What happens only in the margins (another caption,
+another label) is not seen; nor are crops that no variant comes near. Numbers and limits:
+docs/fingerprints.md.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,18 +28,24 @@ THUMBNAIL = 256  # px on the longer side: hashing larger ones costs time and cha
 _FINE = 2  # thumbnails kept per hashed frame, so that very short clips still give LEAST_FRAMES
 MIN_DEVIATION = 4.0  # grey levels of the 16 x 16 picture; flatter ones say nothing
 
-AS_STORED = "as stored"
+AS_STORED, MIRRORED = "as stored", "mirrored"
 # Name: share of width and height that is kept, and where (0 left or top, 1 right or bottom).
 CROPS: Mapping[str, tuple[float, float, float]] = {
     "crop 90 %": (0.9, 0.5, 0.5),
     "crop 82 %": (0.82, 0.5, 0.5),
     "crop 75 %": (0.75, 0.5, 0.5),
+    "crop 90 % top left": (0.9, 0.0, 0.0),
+    "crop 90 % top right": (0.9, 1.0, 0.0),
+    "crop 90 % bottom left": (0.9, 0.0, 1.0),
+    "crop 90 % bottom right": (0.9, 1.0, 1.0),
     "crop 75 % top left": (0.75, 0.0, 0.0),
     "crop 75 % top right": (0.75, 1.0, 0.0),
     "crop 75 % bottom left": (0.75, 0.0, 1.0),
     "crop 75 % bottom right": (0.75, 1.0, 1.0),
 }
-_CROPPED_EVERY = 2  # crops are hashed at half the rate: the other side still has the full one
+# Variants are hashed at a lower rate, since the other side still has the full one; but so that more than
+# LEAST_FRAMES remain.
+_FEWER, _ENOUGH = 4, 6
 
 MAX_BITS = 64  # of 256: below the distance between different clips, above that of re-encodes
 STILL_BITS = 40  # the limit where fewer than LEAST_FRAMES can agree: one picture is less evidence
@@ -46,7 +53,7 @@ LEAST_FRAMES = 3  # matches in time order
 LEAST_SHARE = 0.5  # of the shorter side: a shared title sequence is not a shared clip
 
 # Letterbox bars: nearly black, at both sides alike, in every frame.
-_BAR_LEVEL = 24
+_BAR_LEVEL = 20  # codecs ring beside the picture; a dark lower third is brighter
 _LEAST_BAR, _MOST_BAR = 0.03, 0.35  # of the height or width, each
 
 # Odd columns of the 16 x 16 and of the 8 x 8 transform, in the order of the hashes' bits.
@@ -102,10 +109,11 @@ def fingerprint(frames: Iterable[NDArray[np.uint8]], fps: float) -> list[FrameHa
 
 
 def fingerprint_to_store(frames: Iterable[NDArray[np.uint8]], fps: float) -> list[FrameHash]:
-    """As `fingerprint`, followed by the hashes of every crop in CROPS at half the rate."""
+    """As `fingerprint`, followed by fewer hashes of the mirrored picture and of every crop in CROPS."""
     thumbnails = _thumbnails(frames, fps)
     found = _hashes(thumbnails, AS_STORED)
-    fewer = thumbnails[::_CROPPED_EVERY] if len(thumbnails) > LEAST_FRAMES * _CROPPED_EVERY else thumbnails
+    fewer = thumbnails[:: max(1, min(_FEWER, len(thumbnails) // _ENOUGH))]
+    found += _hashes([(t, picture[:, ::-1]) for t, picture in fewer], MIRRORED)
     for name, crop in CROPS.items():
         found += _hashes([(t, _cropped(picture, *crop)) for t, picture in fewer], name)
     return found
@@ -114,10 +122,16 @@ def fingerprint_to_store(frames: Iterable[NDArray[np.uint8]], fps: float) -> lis
 def mirrored(item: FrameHash) -> FrameHash:
     """The hash of the mirrored frame, from the hash alone.
 
-    Off by a few bits of 256: those of coefficients between the median and its negative.
+    Off by a few bits, those of coefficients between the median and its negative: enough to compare and
+    to find mirrored crops, while the whole mirrored picture has a variant of its own.
     """
     wide = int(item.phash256, 16) ^ int(f"{_ODD_64:016x}" * 4, 16)
     return replace(item, phash256=f"{wide:064x}", phash64=f"{int(item.phash64, 16) ^ _ODD_64:016x}")
+
+
+def bits_between(one: FrameHash, other: FrameHash) -> int:
+    """In how many of 256 bits two frames differ."""
+    return (int(one.phash256, 16) ^ int(other.phash256, 16)).bit_count()
 
 
 def plain(hashes: Iterable[FrameHash]) -> list[FrameHash]:
@@ -133,22 +147,27 @@ def compare(query: Sequence[FrameHash], stored: Sequence[FrameHash]) -> Similari
     LEAST_FRAMES could (a still), all must, within STILL_BITS. An empty side is similar to nothing.
     """
     best = Similarity(0, len(query), 256.0, False)
-    rank = (False, 0.0, -256.0)
+    rank = (False, 0.0)
     groups: dict[str, list[FrameHash]] = {}
     for item in stored:
         groups.setdefault(item.variant, []).append(item)
     asked = _words(query)
     for variant, group in groups.items():
         theirs = _words(group)
-        for name, words in ((variant, theirs), (_turned_name(variant), theirs ^ _ODD_256)):
-            found, share = _agreement(query, group, _bits_between(asked, words), name)
-            if (this := (found.similar, share, -found.mean_bits)) > rank:
+        sides = [(variant, theirs)]
+        if variant != MIRRORED:  # whose mirror image is there already
+            sides.append((_turned(variant), theirs ^ _ODD_256))
+        for name, words in sides:
+            found, share = _agreement(query, group, _all_bits_between(asked, words), name)
+            # Few near frames say more about which variant it is than many that just pass.
+            if (this := (found.similar, share * (1 - found.mean_bits / (MAX_BITS + 1)))) > rank:
                 best, rank = found, this
     return best
 
 
-def _turned_name(variant: str) -> str:
-    return "mirrored" if variant == AS_STORED else f"mirrored, {variant}"
+def _turned(variant: str) -> str:
+    """What the variant is called when it agrees mirrored."""
+    return MIRRORED if variant == AS_STORED else f"{MIRRORED}, {variant}"
 
 
 def _agreement(
@@ -225,7 +244,7 @@ def _words(side: Sequence[FrameHash]) -> NDArray[np.uint64]:
     return np.frombuffer(bytes.fromhex("".join(h.phash256 for h in side)), "<u8").reshape(-1, 4)
 
 
-def _bits_between(query: NDArray[np.uint64], stored: NDArray[np.uint64]) -> NDArray[np.integer]:
+def _all_bits_between(query: NDArray[np.uint64], stored: NDArray[np.uint64]) -> NDArray[np.integer]:
     """(query, stored) Hamming distances."""
     return np.bitwise_count(query[:, None] ^ stored[None]).sum(axis=-1, dtype=np.int32)
 
@@ -276,7 +295,7 @@ def _inside(levels: NDArray[np.uint8]) -> tuple[int, int]:
     if not lit.size:
         return 0, size
     before, after = int(lit[0]), size - 1 - int(lit[-1])
-    alike = abs(before - after) <= max(2, 0.02 * size)
+    alike = abs(before - after) <= max(3, 0.025 * size)
     if not alike or not _LEAST_BAR * size <= min(before, after) <= max(before, after) <= _MOST_BAR * size:
         return 0, size
     return before + 1, size - after - 1

@@ -28,11 +28,13 @@ class Neighbours:
     """Row numbers of the hashes near a query and their distances in bits, nearest first.
 
     `complete` is False if there were more than the limit; the nearest ones are there in any case.
+    `scanned`: the buckets were crowded and everything was compared.
     """
 
     rows: NDArray[np.integer]
     bits: NDArray[np.integer]
     complete: bool
+    scanned: bool
 
 
 def chunk_radii(chunks: int, radius: int) -> list[int]:
@@ -86,7 +88,8 @@ class HashIndex:
         """All rows within the radius of one hash of W words, the nearest `limit` of them."""
         ranges = [chunk.buckets(query) for chunk in self._chunks]
         total = sum(int(counts.sum()) for _, counts in ranges)
-        if total > len(self.hashes) // _CROWDED:
+        scanned = total > len(self.hashes) // _CROWDED
+        if scanned:
             rows, bits = self._scan(query)
         else:
             parts = [
@@ -99,7 +102,7 @@ class HashIndex:
             rows, first = np.unique(rows[near], return_index=True)
             bits = bits[near][first]
         order = np.argsort(bits, kind="stable")[:limit]
-        return Neighbours(rows[order], bits[order], len(rows) <= limit)
+        return Neighbours(rows[order], bits[order], len(rows) <= limit, scanned)
 
     def _scan(self, query: NDArray[np.uint64]) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
         found, distances = [], []

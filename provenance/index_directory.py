@@ -11,9 +11,8 @@ import numpy as np
 
 from byline.provenance.fingerprints import FrameHash
 from byline.provenance.hash_index import HashIndex
-from byline.provenance.index_shortlist import Hit, Hits
+from byline.provenance.index_shortlist import MOST_HITS, Hit, Hits
 
-MOST_HITS = 2_000
 _CHUNKS = 4
 
 

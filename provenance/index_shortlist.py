@@ -2,7 +2,8 @@
 
 Promises: the database and an operator's export answer alike, since both only say which frames lie
 within some bits of a hash. The query is asked a few times whatever its length, as it is and mirrored,
-so a long film costs no more than a short clip. Leaves out: the decision (fingerprints.compare).
+so a long film costs no more than a short clip. A frame that many records show (an end card, a logo)
+has little say in the ranking and none in the decision, which fingerprints.compare makes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,9 +12,12 @@ from typing import Protocol
 
 import numpy as np
 
-from byline.provenance.fingerprints import FrameHash, mirrored
+from byline.provenance.fingerprints import MAX_BITS, FrameHash, bits_between, mirrored
 
 PROBES = 12  # frames of the query that are looked up, each also mirrored
+MOST_HITS = 2_000  # frames that one look-up answers with
+COMMON = 30  # records: a frame that more of them show tells none of them from the others
+_SAME_FRAME = 24  # bits of 256: still frames of one shot
 
 
 @dataclass(frozen=True)
@@ -38,13 +42,26 @@ class FrameLookup(Protocol):
     def near(self, key: int, *, radius: int) -> Hits: ...
 
 
-def ranked(lookup: FrameLookup, query: Sequence[FrameHash], *, radius: int, limit: int) -> list[str]:
-    """Records by how many of the query's frames they are near to, and how near; the best `limit`."""
+@dataclass(frozen=True)
+class Shortlist:
+    """`records`, the nearest first, and the query's frames that are not common to many records."""
+
+    records: list[str]
+    telling: list[FrameHash]
+
+
+def ranked(lookup: FrameLookup, query: Sequence[FrameHash], *, radius: int, limit: int) -> Shortlist:
+    """Records by how many of the query's frames they are near to, how near, and how few others are."""
     votes: dict[str, float] = {}
+    common: list[FrameHash] = []
     for item in _probes(query):
-        for record, bits in _nearest(lookup, item, radius).items():
-            votes[record] = votes.get(record, 0.0) + max(0.01, 1 - bits / 128)
-    return sorted(votes, key=lambda record: -votes[record])[:limit]
+        nearest = _nearest(lookup, item, radius)
+        for record, bits in nearest.items():
+            votes[record] = votes.get(record, 0.0) + max(0.01, 1 - bits / 128) / len(nearest)
+        if sum(bits <= MAX_BITS for bits in nearest.values()) > COMMON:
+            common.append(item)
+    telling = [item for item in query if all(bits_between(item, one) > _SAME_FRAME for one in common)]
+    return Shortlist(sorted(votes, key=lambda record: -votes[record])[:limit], telling)
 
 
 def _nearest(lookup: FrameLookup, item: FrameHash, radius: int) -> dict[str, int]:

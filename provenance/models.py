@@ -106,8 +106,8 @@ class IndexedFrame(models.Model):
     class Meta:
         default_permissions = ()
         indexes = [
-            # The whole hash lies in the index too: candidates are told apart without a visit to the table.
-            models.Index(fields=[f"chunk{n}"], include=["phash64", "id"], name=f"byline_prov_frame_chunk{n}")
+            # The whole hash lies in each index: candidates are told apart without a visit to the table.
+            models.Index(fields=[f"chunk{n}", "phash64"], name=f"byline_prov_frame_chunk{n}")
             for n in range(4)
         ]
 

@@ -152,14 +152,8 @@ def _is_xmp(origin: BinaryIO, start: int, stop: int) -> bool:
 
 def _moov(origin: BinaryIO, start: int, inside: int, stop: int, tags: Mapping[str, str]) -> bytes:
     """The new box: our keys beside those that were there, chunk offsets moved if media follows it."""
-    kept, merged = b"", {}
-    for name, at, within, last in boxes(origin, inside, stop):
-        if name == b"meta":
-            there = dict(_keys(origin, within, last))
-            merged |= {key: value.decode("utf-8", "replace") for key, value in there.items()}
-            continue
-        origin.seek(at)
-        kept += origin.read(last - at)
+    merged: dict[str, str] = {}
+    kept = _without_keys(origin, inside, stop, merged)
     body = bytearray(kept + _meta({**merged, **tags}))
     grown = len(body) + 8 - (stop - start)
     for at, form in _offset_tables(bytes(body)):
@@ -174,6 +168,20 @@ def _moov(origin: BinaryIO, start: int, inside: int, stop: int, tags: Mapping[st
                     raise Broken("a chunk offset outgrows its table")
                 struct.pack_into(form, body, place, offset + grown)
     return box(b"moov", bytes(body))
+
+
+def _without_keys(origin: BinaryIO, inside: int, stop: int, found: dict[str, str]) -> bytes:
+    """The boxes in this range but for tables of keys, whose texts go to `found`: readers expect one table."""
+    kept = b""
+    for name, at, within, last in list(boxes(origin, inside, stop)):
+        if name == b"meta" and (keys := dict(_keys(origin, within, last))):
+            found |= {key: value.decode("utf-8", "replace") for key, value in keys.items()}
+        elif name == b"udta":
+            kept += box(b"udta", _without_keys(origin, within, last, found))
+        else:
+            origin.seek(at)
+            kept += origin.read(last - at)
+    return kept
 
 
 def _offset_tables(body: bytes) -> Iterator[tuple[int, str]]:

@@ -17,7 +17,8 @@ from byline.provenance.manifest import AUDIT_LABEL
 from byline.provenance.reading import ManifestReading
 from byline.provenance.trust import TrustBundle
 
-ASSET_KIND = "generation.asset"
+# A clip, and a version of one: both entries name the digest of the media they are about.
+ASSET_KINDS = {"generation.asset", "provenance.rendition"}
 Outcome = Literal["held", "absent", "no_log", "other_log", "broken", "transplanted"]
 
 
@@ -69,7 +70,7 @@ def check(manifest: ManifestReading, digest: Digest | None, trust: TrustBundle) 
         "digest_rule": payload.get("digest_rule"),
         "digest": payload.get("digest"),
     }
-    if entry["kind"] != ASSET_KIND:
+    if entry["kind"] not in ASSET_KINDS:
         return ProofResult("broken", "the logged entry is not about a finished clip", details)
     if digest is None or (digest.rule, digest.hex) != (payload.get("digest_rule"), payload.get("digest")):
         return ProofResult(

@@ -8,6 +8,7 @@ signer, so we ask which list vouched: a public time-stamp root must not make its
 newsrooms. Left out: identity assertions (CAWG) are not checked, so no name from them is shown.
 """
 
+import datetime as dt
 import io
 import json
 import logging
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from byline.provenance import formats
+from byline.provenance import formats, revocation
 from byline.provenance.trust import TrustBundle
 
 logging.getLogger("c2pa").addHandler(logging.NullHandler())  # its messages may quote the hostile file
@@ -58,6 +59,7 @@ class ManifestReading:
     title: str = ""
     generator: str = ""
     signer: str = ""
+    signer_serial: str = ""  # of its certificate, in decimal digits
     signed_at: str = ""
     assertions: tuple[dict[str, Any], ...] = ()
     detail: str = ""
@@ -77,10 +79,15 @@ def context_settings(trust: TrustBundle, *, stampers: bool = True) -> dict[str, 
     if trust.c2pa_roots.strip():
         anchors.append({"trust_anchors": trust.c2pa_roots, "trust_kind": "manifest", "trust_uri": _SIGNERS})
     settings: dict[str, Any] = {
-        "builder": {"thumbnail": {"enabled": False}},
+        "builder": {
+            "thumbnail": {"enabled": False},
+            # What the library adds by itself (`c2pa.opened` of an update) is the only action there then.
+            "actions": {"auto_all_actions_included": True},
+        },
         "core": {"decode_identity_assertions": False, "allowed_network_hosts": []},
         "verify": {
             "verify_trust": True,
+            "verify_after_sign": False,  # whoever signs reads the file back from disk, under its own roots
             "verify_timestamp_trust": True,
             "remote_manifest_fetch": False,
             "ocsp_fetch": False,
@@ -117,6 +124,7 @@ def _read(mime: str, stream: BinaryIO, trust: TrustBundle, manifest: bytes | Non
     """The reading; None when the library finds no manifest that it can read, RemoteManifest included."""
     try:
         reading = _interpret(*_load(mime, stream, trust, manifest, stampers=True))
+        reading = replace(reading, revoked=_revoked(reading, mime, stream, trust, manifest))
         if "signingCredential.trusted" in reading.successes and not reading.signer_known:
             # The signer's root may stand in both lists; then it must convince without the stampers'.
             alone = _interpret(*_load(mime, stream, trust, manifest, stampers=False))
@@ -130,6 +138,26 @@ def _read(mime: str, stream: BinaryIO, trust: TrustBundle, manifest: bytes | Non
     except (_NoManifest, ValueError, RecursionError):  # no JSON form that can be parsed: no manifest either
         return None
     return reading
+
+
+def _revoked(
+    reading: ManifestReading, mime: str, stream: BinaryIO, trust: TrustBundle, manifest: bytes | None
+) -> str:
+    """Why the signer's certificate no longer counts, by the bundle's lists or by an answer in the file."""
+    if any("signingCredential.ocsp.revoked" in codes for codes in reading.codes.values()):
+        return "its authority's own answer (OCSP), kept in the file, says that it is revoked"
+    if not trust.crls or not reading.signer_serial.isdigit():
+        return ""
+
+    def issuer() -> dict[str, str]:
+        with _reader(mime, stream, trust, manifest, stampers=True) as reader:
+            active = json.loads(reader.crjson())["manifests"][0]
+        found = active.get("signature", {}).get("certificateInfo", {}).get("issuer") or {}
+        return {name: str(found[name]) for name in ("O", "CN") if name in found}
+
+    lists = revocation.load(trust.crls, trust.crl_issuers, trust.c2pa_roots)
+    at = dt.datetime.fromisoformat(reading.signed_at) if reading.stamped and reading.signed_at else None
+    return revocation.reason(lists, int(reading.signer_serial), issuer, at)
 
 
 class _NoManifest(Exception):
@@ -214,6 +242,7 @@ def _interpret(store: dict[str, Any], state: str) -> ManifestReading:
         title=str(active.get("title") or ""),
         generator=_generator(active),
         signer=", ".join(str(signature[k]) for k in ("common_name", "issuer") if signature.get(k)),
+        signer_serial=str(signature.get("cert_serial_number") or ""),
         signed_at=str(signature.get("time") or ""),
         assertions=tuple(a for a in active.get("assertions") or () if isinstance(a, dict)),
         codes={kind: _codes(own.get(kind)) for kind in ("success", "informational", "failure")},

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 INDEX, KEYS, MANIFESTS, README = "records.jsonl", "keys.json", "manifests", "README.md"
 _VERSION, _READABLE = 2, (1, 2)  # version 1 has whole frames only and no sound
-SIMILAR_BITS = 11  # of phash64: what a lookup finds exactly and fast
-LOOSE_BITS = 15  # for the shortlist: three flipped bits in each of four chunks
+SIMILAR_BITS = 10  # of phash64: what a lookup finds exactly and fast
+LOOSE_BITS = 14  # for the shortlist
 _COMPARED = 20  # records compared as a whole
 _MAX_LINE = 4 << 20
 
@@ -126,8 +126,8 @@ class DirectoryRecords:
         return _most_similar(self, self._lookup(), query)
 
     def shortlist(self, query: list[FrameHash], limit: int = 100) -> list[StoredRecord]:
-        keys = index_shortlist.ranked(self._lookup(), query, radius=LOOSE_BITS, limit=limit)
-        return self.of_ids(keys)
+        found = index_shortlist.ranked(self._lookup(), query, radius=LOOSE_BITS, limit=limit)
+        return self.of_ids(found.records)
 
     def similar_sound(self, query: SoundPrint) -> tuple[StoredRecord, SoundSimilarity] | None:
         if self._sound_index is None:
@@ -190,8 +190,8 @@ class DatabaseRecords:
         return _most_similar(self, self._frames, query)
 
     def shortlist(self, query: list[FrameHash], limit: int = 100) -> list[StoredRecord]:
-        keys = index_shortlist.ranked(self._frames, query, radius=LOOSE_BITS, limit=limit)
-        return self.of_ids(keys)
+        found = index_shortlist.ranked(self._frames, query, radius=LOOSE_BITS, limit=limit)
+        return self.of_ids(found.records)
 
     def similar_sound(self, query: SoundPrint) -> tuple[StoredRecord, SoundSimilarity] | None:
         rows = self._query.exclude(sound="").values_list("pk", "sound").iterator(chunk_size=500)
@@ -207,8 +207,9 @@ class DatabaseRecords:
 def _most_similar(
     source: "DirectoryRecords | DatabaseRecords", frames: FrameLookup, query: list[FrameHash]
 ) -> tuple[StoredRecord, Similarity] | None:
-    keys = index_shortlist.ranked(frames, query, radius=SIMILAR_BITS, limit=_COMPARED)
-    compared = [(record, compare(query, record.fingerprints)) for record in source.of_ids(keys)]
+    found = index_shortlist.ranked(frames, query, radius=SIMILAR_BITS, limit=_COMPARED)
+    records = source.of_ids(found.records)
+    compared = [(record, compare(found.telling, record.fingerprints)) for record in records]
     similar = [item for item in compared if item[1].similar]
     return max(similar, key=lambda item: (item[1].matched, -item[1].mean_bits), default=None)
 

@@ -30,6 +30,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from byline.audit.base import conf, keyring
 from byline.audit.base.errors import ConfigurationError
+from byline.provenance import revocation
+from byline.provenance.trust import TrustBundle
 
 ALG = "es256"
 _HASH = ec.ECDSA(hashes.SHA256())
@@ -92,6 +94,7 @@ def callback(signer: Signer, problems: list[Exception]) -> Callable[[bytes], byt
     SignerUnavailable at once if the certificate chain is unusable or names another key.
     """
     certified = leaf_key(signer.chain_pem)
+    _not_revoked(signer.chain_pem)
     if signer.public_key() != certified:
         raise SignerUnavailable(
             "the signer's key is not the key in its certificate",
@@ -117,6 +120,23 @@ def leaf_key(chain_pem: str) -> ec.EllipticCurvePublicKey:
     except ValueError as error:
         raise SignerUnavailable("the certificate chain cannot be read") from error
     return _p256(key, "the certificate's key")
+
+
+def _not_revoked(chain_pem: str) -> None:
+    """SignerUnavailable when a list in the key ring names the leaf."""
+    trust = TrustBundle.from_installation()
+    if not trust.crls:
+        return
+    leaf = x509.load_pem_x509_certificates(chain_pem.encode())[0]
+    lists = revocation.load(trust.crls, trust.crl_issuers, trust.c2pa_roots)
+    if any(
+        one.issuer == leaf.issuer and one.get_revoked_certificate_by_serial_number(leaf.serial_number)
+        for one in lists
+    ):
+        raise SignerUnavailable(
+            "the signer's certificate is revoked",
+            help="Get another: `byline keys rotate signing`, or `byline keys csr` and `byline keys install`.",
+        )
 
 
 def verify(key: ec.EllipticCurvePublicKey, signature: bytes, data: bytes) -> None:

@@ -145,7 +145,7 @@ def compare_sound(query: SoundPrint, stored: SoundPrint) -> SoundSimilarity:
     """The longest agreement at any one alignment of the two prints.
 
     Exact: every alignment is tried, and every span of LEAST_SECONDS in which at least half of the moments
-    are unmasked on both sides. `matched_seconds` is the length of adjoining spans that pass.
+    are unmasked on both sides. `matched_seconds` is the stretch with the most agreement where spans pass.
     """
     offsets = np.arange(_SPAN - len(query.codes) // 4, len(stored.codes) // 4 - _SPAN + 1)
     return _best_alignment(query.array, stored.array, offsets)
@@ -187,9 +187,18 @@ def _on_diagonal(
         return SoundSimilarity(0.0, float(rate.min()), _seconds(offset), False)
     runs = np.split(passing, np.flatnonzero(np.diff(passing) > _SPAN) + 1)
     run = max(runs, key=lambda r: int(r[-1] - r[0]))
-    span = slice(int(run[0]), int(run[-1]) + _SPAN)
-    wrong = int(np.sum(errors[span], dtype=np.int64)) / (_BITS * int(valid[span].sum()))
-    return SoundSimilarity(_seconds(span.stop - span.start), wrong, _seconds(offset), True)
+    # Inside these spans, the stretch with the most agreement beyond MAX_ERRORS: spans reach over its ends.
+    begin, end = int(run[0]), int(run[-1]) + _SPAN
+    gain = np.where(valid[begin:end], _BITS * MAX_ERRORS - errors[begin:end].astype(float), 0.0)
+    summed = np.concatenate([[0.0], np.cumsum(gain)])
+    last = int((summed - np.minimum.accumulate(summed)).argmax())
+    first = last - int(summed[last::-1].argmin())
+    if last - first < _SPAN:
+        first = int(rate[begin : end - _SPAN + 1].argmin())
+        last = first + _SPAN
+    stretch = slice(begin + first, begin + last)
+    wrong = int(errors[stretch].sum(dtype=np.int64)) / (_BITS * int(valid[stretch].sum()))
+    return SoundSimilarity(_seconds(last - first), wrong, _seconds(offset), True)
 
 
 def _seconds(codes: int) -> float:

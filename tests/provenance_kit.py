@@ -21,7 +21,7 @@ from django.conf import settings
 from byline.audit import canonical, merkle
 from byline.audit.base import keyring
 from byline.audit.checkpoint import Checkpoint, sign
-from byline.audit.digest import content_digest
+from byline.audit.digest import Digest, content_digest
 from byline.platform import keys
 from byline.provenance import ids, manifest, signing
 from byline.provenance.fingerprints import fingerprint
@@ -81,7 +81,11 @@ def write_image(path: Path, seed: int = 0) -> Path:
 
 def proof_for(file: Path, *, others: int = 4, kind: str = "generation.asset") -> dict[str, Any]:
     """A real inclusion proof under this home's log key: our entry between some others."""
-    digest = content_digest(file)
+    return proof_of(content_digest(file), others=others, kind=kind)
+
+
+def proof_of(digest: Digest, *, others: int = 4, kind: str = "generation.asset") -> dict[str, Any]:
+    """The same for a digest whose file is elsewhere."""
     entry = {
         "v": 1,
         "id": 7,

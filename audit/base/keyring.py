@@ -34,8 +34,23 @@ FILES = {
     "id": "id.key",  # 32 raw bytes: authenticates mark ids
     "data": "data.key",  # 32 raw bytes, for encryption at rest: made now, used by nothing yet
 }
-PUBLIC = {"c2pa_ca_cert", "c2pa_chain", "tsa_ca_cert", "tsa_cert", "log_vkey", "receipt_vkey"}
-SIGNING = {"c2pa_ca", "c2pa_leaf", "tsa", "log"}
+# Files that an installation may do without.
+OPTIONAL = {
+    "c2pa_next": "c2pa_next.key.pem",  # made by `byline keys csr`, waits for its certificate
+    "c2pa_crls": "c2pa_crls.pem",  # revocation lists under our signing roots
+    "c2pa_issuers": "c2pa_issuers.pem",  # authorities between our roots and our leaves
+}
+PUBLIC = {
+    "c2pa_crls",
+    "c2pa_issuers",
+    "c2pa_ca_cert",
+    "c2pa_chain",
+    "tsa_ca_cert",
+    "tsa_cert",
+    "log_vkey",
+    "receipt_vkey",
+}
+SIGNING = {"c2pa_ca", "c2pa_leaf", "c2pa_next", "tsa", "log"}
 
 
 class KeyUnavailable(ConfigurationError):
@@ -53,7 +68,7 @@ def directory() -> Path:
 
 
 def path(purpose: str) -> Path:
-    return directory() / FILES[purpose]
+    return directory() / (FILES.get(purpose) or OPTIONAL[purpose])
 
 
 def read(purpose: str) -> bytes:
@@ -79,10 +94,24 @@ def _read(purpose: str, file: Path) -> bytes:
 def paths(purpose: str) -> list[Path]:
     """The file in use, then those it replaced, newest first. Only the first may be missing."""
     current = path(purpose)
+    return [current, *(_numbered(current, number) for number in _numbers(current))]
+
+
+def replaced(current: Path) -> Path:
+    """The name under which the file in use is kept when another takes its place."""
+    return _numbered(current, max(_numbers(current), default=0) + 1)
+
+
+def _numbered(current: Path, number: int) -> Path:
+    return current.with_name(f"{current.stem}.{number}{current.suffix}")
+
+
+def _numbers(current: Path) -> list[int]:
     pattern = re.compile(rf"{re.escape(current.stem)}\.([1-9][0-9]*){re.escape(current.suffix)}")
-    found = [pattern.fullmatch(name) for name in os.listdir(directory())] if directory().is_dir() else []
-    numbers = sorted((int(match[1]) for match in found if match), reverse=True)
-    return [current, *(current.with_name(f"{current.stem}.{n}{current.suffix}") for n in numbers)]
+    found = (
+        [pattern.fullmatch(name) for name in os.listdir(current.parent)] if current.parent.is_dir() else []
+    )
+    return sorted((int(match[1]) for match in found if match), reverse=True)
 
 
 def read_all(purpose: str) -> list[bytes]:
@@ -99,9 +128,33 @@ def write(purpose: str, data: bytes) -> Path:
     file = path(purpose)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.parent.chmod(0o700)
+    _write(file, data)
+    return file
+
+
+def replace(purpose: str, data: bytes, *, keep: bool) -> Path:
+    """Put a new file in the place of the one in use, at once; with `keep`, `read_all` still gives the old.
+
+    Interrupted, it leaves the old one in use. Without an old one it only writes.
+    """
+    current = path(purpose)
+    fresh = current.with_name(f".{current.name}.new")
+    fresh.unlink(missing_ok=True)
+    _write(fresh, data)
+    if keep and current.exists():
+        os.link(current, replaced(current))
+    os.replace(fresh, current)
+    descriptor = os.open(current.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return current
+
+
+def _write(file: Path, data: bytes) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as handle:
         handle.write(data)
         handle.flush()
         os.fsync(handle.fileno())
-    return file

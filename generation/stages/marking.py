@@ -28,7 +28,7 @@ def watermark(request: Any, artefact: Artefact) -> Outcome:
     from byline.generation import brands
     from byline.generation.compose import compose
     from byline.generation.encode import write_mp4
-    from byline.provenance.marks.video import VideoMark
+    from byline.provenance.marks import markers
 
     options, made = request.options, artefact.produced["engine"]
     title = artefact.produced["normalise"]["title"]
@@ -45,7 +45,7 @@ def watermark(request: Any, artefact: Artefact) -> Outcome:
         fps=fps,
         seconds=request.seconds,
     )
-    marked = VideoMark([keyring.read("watermark")]).embed(
+    marked = markers.load("video", [keyring.read("watermark")]).embed(
         _watched(frames, round(request.seconds * fps), artefact), mark_id(request)
     )
     language = options.get("language", "en-us")
@@ -71,7 +71,7 @@ def _sound(request: Any, artefact: Artefact) -> tuple[np.ndarray | None, int, li
     """(samples, rate, captions, whether the speech is marked) of the whole clip."""
     from byline.audit.base import keyring
     from byline.generation import captions, soundtrack
-    from byline.provenance.marks.audio import AudioMark
+    from byline.provenance.marks import markers
 
     speech = artefact.memory["speech"]
     if speech is None:
@@ -83,7 +83,7 @@ def _sound(request: Any, artefact: Artefact) -> tuple[np.ndarray | None, int, li
     if speech.seconds < MIN_MARKED_SPEECH_S:
         return track.samples, track.rate, cues, False
     for depth in DEPTHS_DB if speech.seconds >= LONG_SPEECH_S else DEPTHS_DB[1:]:
-        mark = AudioMark([keyring.read("watermark")], depth_db=depth)
+        mark = markers.load("audio", [keyring.read("watermark")], depth_db=depth)
         samples = mark.embed(track.samples, track.rate, request.audio_id)
         found = mark.detect(samples, track.rate)
         if found is not None and found.payload == request.audio_id:

@@ -11,15 +11,33 @@ UNTITLED = "AI-generated clip"
 
 
 def sign(request: Any, artefact: Artefact) -> Outcome:
-    """Sign the encoded file to a second file with a manifest that holds the log's proof."""
+    """Sign the encoded file to a second file with a manifest that holds the log's proof.
+
+    IPTC fields and, under profile CN, the label of GB 45438 go into the file first: nothing may change
+    a signed file. They stand outside the media data, so the digest in the log stays true.
+    """
+    from byline.provenance import aigc, metadata, profiles
     from byline.provenance.manifest import ManifestFacts, ModelFact, Operation, build
     from byline.provenance.signing import sign_file
 
-    made, spoken = artefact.produced["engine"], artefact.produced["speech"]
+    made, spoken, logged = (artefact.produced[name] for name in ("engine", "speech", "log"))
     record = str(uuid.uuid4())
-    models = [ModelFact(made["model"], made["model_version"], "moving pictures", made["revision"])]
+    models = [
+        ModelFact(
+            made["model"],
+            made["model_version"],
+            "moving pictures",
+            made["revision"],
+            licence=made["licence"],
+            text_encoder=made["text_encoder"],
+            weights_sha256=made["weights_sha256"],
+        )
+    ]
     if "voice" in spoken:
-        models.append(ModelFact(spoken["voice"], spoken["voice_version"], "synthetic speech"))
+        licence = spoken["voice_licence"]
+        models.append(
+            ModelFact(spoken["voice"], spoken["voice_version"], "synthetic speech", licence=licence)
+        )
     facts = ManifestFacts(
         title=artefact.produced["normalise"]["title"] or UNTITLED,
         asset_id=f"urn:uuid:{record}",
@@ -30,9 +48,18 @@ def sign(request: Any, artefact: Artefact) -> Outcome:
         audio_id=request.audio_id if artefact.produced["watermark"]["audio_marked"] else None,
         operations=(Operation("c2pa.addedText", "title, captions and the AI label were drawn in"),),
     )
-    signed = artefact.workdir / "signed.mp4"
+    choices = profiles.for_brand(request.brand)
+    prompt = metadata.PromptDisclosure(artefact.produced["normalise"]["prompt"]) if choices.prompt else None
+    label = None
+    if choices.profile == "CN":
+        statement = f"{logged['digest_rule']}:{logged['digest']}"
+        label = aigc.AigcLabel("1", choices.producer, facts.asset_id, reserved1=statement)
+    said = metadata.fields(facts.source_type, [(m.name, m.version) for m in models], prompt)
+    described, signed = artefact.workdir / "described.mp4", artefact.workdir / "signed.mp4"
+    aigc.write(artefact.files["encoded"], described, said, label)
     manifest = artefact.workdir / "manifest.c2pa"
-    manifest.write_bytes(sign_file(artefact.files["encoded"], signed, build(facts)))
+    manifest.write_bytes(sign_file(described, signed, build(facts, choices=choices, prompt=prompt)))
+    described.unlink()
     return Outcome(
         Verdict.ALLOW,
         evidence={"signed_bytes": signed.stat().st_size, "manifest_bytes": manifest.stat().st_size},

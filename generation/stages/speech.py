@@ -33,5 +33,9 @@ def speech(request: Any, artefact: Artefact) -> Outcome:
         Verdict.ALLOW,
         evidence={"spoken": True, "seconds": round(spoken.seconds, 2), "words": len(spoken.words)},
         effects=reserve,
-        produces={"voice": voice.info.name, "voice_version": voice.info.version},
+        produces={
+            "voice": voice.info.name,
+            "voice_version": voice.info.version,
+            "voice_licence": voice.info.licence,
+        },
     )

@@ -217,13 +217,15 @@ def calibrate(
     folder: Path,
     extractors: Sequence[Extractor],
     *,
-    read: Callable[[Path], decode.DecodedMedia] = decode.decode_untrusted,
+    read: Callable[[Path], decode.DecodedMedia] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Model]:
     """Models for every medium and source that the folder has enough files for. NotEnough if for none.
 
-    Files that cannot be read are left out. `progress(done, total)` is called after each file.
+    Files that cannot be read are left out; they are decoded in a jail unless `read` says otherwise.
+    `progress(done, total)` is called after each file.
     """
+    read = read or decode.decode_untrusted
     listed = labelled_files(folder)
     items: list[_Labelled] = []
     rows: dict[str, list[tuple[int, Features]]] = {extractor.source: [] for extractor in extractors}

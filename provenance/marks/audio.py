@@ -1,156 +1,80 @@
-"""The speech mark: 32 bits as keyed spread spectrum on the log-magnitudes of a spectrogram, found blind.
+"""The sound mark: 32 bits as keyed spread spectrum on the log-energies of a spectrogram, found blind.
 
-Promises: about five seconds of speech carry an allocated 32-bit id through AAC, MP3 and Opus at
-64 kbit/s and more, resampling, mild noise, cuts, echo and speed changes up to 9 % (bench/ holds the
-measured rates). Gains are multiplicative, so the mark hides under the sound that carries it and
-silence stays silent. Sound without a mark of our keys is accepted with probability below
-FALSE_ACCEPT (threshold.py). Leaves out: neural codecs, music beds louder than the voice, pitch
-shift at constant tempo, clips under three seconds, locating the mark to the sample.
+Promises: three seconds of speech and more carry an allocated 32-bit id through AAC, MP3 and Opus,
+resampling, filters, noise, cuts, echo, a music bed and speed changes up to 9 %; docs/watermark_audio.md
+holds the measured rates. Gains are multiplicative and stay under a masking threshold (audio_mask.py), so
+the mark hides under the sound that carries it, tones are touched less than noise, and silence stays
+silent. Sound without a mark of our keys is accepted with probability below FALSE_ACCEPT (threshold.py).
+Leaves out: neural codecs and re-synthesis, pitch or tempo changed alone, locating the mark to the sample.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage, signal
+from scipy import fft, ndimage
 
-from byline.provenance.marks.base import FALSE_ACCEPT, AudioFinding, Samples, UnmarkableInput
-from byline.provenance.marks.coding import Code
-from byline.provenance.marks.patterns import Layout
+from byline.provenance.marks import audio_spectrum as plane
+from byline.provenance.marks.audio_mask import gain_limits
+from byline.provenance.marks.audio_pattern import PAYLOAD_BITS, PERIOD, Pattern
+from byline.provenance.marks.base import (
+    FALSE_ACCEPT,
+    AudioFinding,
+    Samples,
+    UnmarkableInput,
+    check_candidates,
+)
 from byline.provenance.marks.threshold import acceptance_threshold
 
-PAYLOAD_BITS = 32
 RATES = (8_000, 192_000)
 MIN_SECONDS = 0.25  # shorter than this there is nothing to transform
+MAX_KEYS = 16
 
-WORK_RATE = 48_000
-WINDOW, HOP = 2048, 512  # 43 ms, 11 ms
-BLOCK = 4  # hops per cell
-LOW_HZ, HIGH_HZ, BAND_HZ = 250.0, 7200.0, 94.0
-BANDS = int((HIGH_HZ - LOW_HZ) / BAND_HZ)
-TILE_BLOCKS = 56  # a tile lasts 2.4 s and repeats
+# Embedding
+MASK_SHARE = 1.2  # of the threshold; gains blur over time and bins, so that the change itself stays below it
+ROUNDS = 2
+_PUSH, _LEAST, _MOST = 0.45, 0.35, 1.8
+_WANTED = 0.8  # residual that a cell should show
+_FRAMES_AT_ONCE = 4096  # 44 s of spectra in memory
 
+# Detection. Time spans are in hops; at speed 1 a segment may be as long as the pattern, at other speeds a
+# short piece tolerates a coarser grid of speeds.
+SEGMENT, SEGMENT_STEP = PERIOD * plane.BLOCK - 8, PERIOD * plane.BLOCK // 2
+PIECE = 12 * plane.WORK_RATE // plane.HOP
+MOST_PIECES = 4
 SPEED_STEP, SPEED_STEPS = 0.00625, 15  # 1 +- 9.4 %
-FINE_SPEEDS = (-0.0035, -0.0018, 0.0, 0.0018, 0.0035)
-REFINED = 3
-# (speed, fine speed, offset within a cell, shift of the tile) in which a decoding can end.
-HYPOTHESES = (2 * SPEED_STEPS + 1) * len(FINE_SPEEDS) * BLOCK * TILE_BLOCKS
-
-_TAPER = np.sqrt(signal.windows.hann(WINDOW, sym=False)).astype(np.float32)
-_BAND_EDGES = (LOW_HZ + BAND_HZ * np.arange(BANDS + 1)) * WINDOW / WORK_RATE  # in FFT bins
-
-Cells = NDArray[np.floating]  # (blocks, BANDS)
+FINE_SPEEDS = tuple(SPEED_STEP / 6 * step for step in range(-3, 4))
+REFINED = 6  # (piece, key, speed) looked at more closely
+DECODED, DECODED_SHORT_LIST = 16, 64  # positions tried per stage, blind and with a short list
+_PEAKS = 2  # positions kept of one correlation
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """Where one key's template fits best at one speed."""
+    """A position where one key's template fits; `residuals` are shared with other fits."""
 
     score: float
+    key_index: int
     speed: float
-    folded: Cells  # (TILE_BLOCKS, BANDS), rolled so that the tile starts at row 0
-
-
-class _Spectrogram:
-    """Power per frame and band at any playing speed, from one transform of the sound.
-
-    Sound played `speed` times faster has its frequencies multiplied and its times divided by `speed`.
-    Cumulative sums over bins and frames make every such grid two look-ups instead of a new transform.
-    """
-
-    def __init__(self, samples: Samples) -> None:
-        power = np.abs(_transform(samples)) ** 2
-        self._by_bin = np.concatenate(
-            [np.zeros((len(power), 1)), np.cumsum(power, axis=1, dtype=float)], axis=1
-        )
-
-    def cells(self, speed: float, offset: int) -> Cells:
-        """(blocks, BANDS) mean power, cell edges shifted by `offset` hops."""
-        per_band = np.diff(_between(self._by_bin.T, _BAND_EDGES * speed + 0.5), axis=0).T
-        by_frame = np.pad(np.cumsum(per_band, axis=0), ((1, 0), (0, 0)))
-        blocks = int((len(per_band) * speed - offset) // BLOCK)
-        edges = (offset + BLOCK * np.arange(max(blocks, 0) + 1)) / speed
-        return np.maximum(np.diff(_between(by_frame, edges), axis=0), 0) / BLOCK
-
-
-def _between(rows: NDArray[np.floating], at: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Rows of a table at fractional indices, linearly interpolated."""
-    at = np.clip(at, 0, len(rows) - 1)
-    low = np.minimum(at.astype(int), len(rows) - 2)
-    part = (at - low)[:, None]
-    return rows[low] * (1 - part) + rows[low + 1] * part
-
-
-def _transform(samples: Samples) -> NDArray[np.complexfloating]:
-    """(frames, 1025) short-time spectra; every sample lies in WINDOW / HOP frames, the edges too."""
-    frames = len(samples) // HOP + WINDOW // HOP
-    padded = np.pad(samples, (WINDOW - HOP, frames * HOP + HOP - len(samples)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[: frames * HOP : HOP]
-    return fft.rfft(windows * _TAPER, axis=1)
-
-
-def _inverse(spectra: NDArray[np.complexfloating], length: int) -> Samples:
-    """Overlap-add: the samples whose transform is nearest to `spectra`."""
-    pieces = (fft.irfft(spectra, axis=1) * _TAPER).reshape(len(spectra), WINDOW // HOP, HOP)
-    out = np.zeros((len(spectra) + WINDOW // HOP, HOP), pieces.dtype)
-    for part in range(WINDOW // HOP):
-        out[part : part + len(spectra)] += pieces[:, part]
-    whole = out.ravel()[WINDOW - HOP : WINDOW - HOP + length] / (WINDOW / HOP / 2)
-    return np.asarray(whole, np.float32)
-
-
-def _residual(cells: Cells) -> Cells:
-    """Log power minus its neighbourhood, normalised and weighted by activity: about the mark's sign."""
-    floor = np.percentile(cells, 60) * 1e-4 + 1e-12
-    level = 10 * np.log10(cells + floor)
-    level = level - ndimage.uniform_filter1d(level, 9, axis=0, mode="nearest")
-    level = level - ndimage.uniform_filter1d(level, 5, axis=1, mode="nearest")
-    spread = np.sqrt(np.maximum(ndimage.uniform_filter(level * level, (9, 9)), 0)) + 1.5
-    return np.clip(level / spread, -2.5, 2.5) * (cells / (cells + 10 * floor))
-
-
-def _resample(samples: Samples, rate: int, target: int) -> Samples:
-    if rate == target:
-        return samples
-    common = gcd(rate, target)
-    return signal.resample_poly(samples, target // common, rate // common).astype(np.float32)
-
-
-class _Key:
-    """One key's layout with its template ready for FFT correlation along time."""
-
-    def __init__(self, key: bytes) -> None:
-        self.layout = Layout(key, "audio v1", TILE_BLOCKS * BANDS, Code(PAYLOAD_BITS), sync_share=0.3)
-        template = self.layout.template.reshape(TILE_BLOCKS, BANDS)
-        self._spectrum = np.conj(fft.rfft(template, axis=0))
-
-    def fit(self, speed: float, folded: Sequence[Cells]) -> _Fit:
-        """The best offset and shift at one speed; `folded` holds one (TILE_BLOCKS, BANDS) per offset."""
-        best = _Fit(-np.inf, speed, folded[0])
-        for cells in folded:
-            corr = fft.irfft(fft.rfft(cells, axis=0) * self._spectrum, TILE_BLOCKS, axis=0).sum(1)
-            shift = int(corr.argmax())
-            score = float(corr[shift]) / (float(np.linalg.norm(cells)) + 1e-9)
-            if score > best.score:
-                best = _Fit(score, speed, np.roll(cells, -shift, axis=0))
-        return best
+    piece: int
+    position: int
+    residuals: plane.Cells
 
 
 class AudioMark:
-    """Embeds with the first key, detects all of them. `depth_db` is the mean gain of a cell, up or down."""
+    """Embeds with the first key, detects all of them (newest first, at most MAX_KEYS).
+
+    `depth_db` is the largest mean gain of a cell, up or down; masking lowers it further.
+    """
 
     payload_bits = PAYLOAD_BITS
 
-    def __init__(self, keys: Sequence[bytes], *, depth_db: float = 2.0) -> None:
-        if not keys:
-            raise UnmarkableInput("a mark needs at least one key")
-        self._keys = [_Key(key) for key in keys]
+    def __init__(self, keys: Sequence[bytes], *, depth_db: float = 3.5) -> None:
+        if not 0 < len(keys) <= MAX_KEYS:
+            raise UnmarkableInput(f"a mark needs one to {MAX_KEYS} keys")
+        self._patterns = [Pattern(key) for key in keys]
         self._depth = depth_db
-        self._threshold = acceptance_threshold(
-            payload_bits=PAYLOAD_BITS, hypotheses=HYPOTHESES, keys=len(keys), false_accept=FALSE_ACCEPT
-        )
 
     def embed(self, samples: Samples, rate: int, payload: int) -> Samples:
         """(N,) float32 mono at `rate` Hz -> the same with the mark. BadPayload, UnmarkableInput.
@@ -159,71 +83,169 @@ class AudioMark:
         sum would exceed full scale the whole is turned down a little instead of clipped.
         """
         _check(samples, rate)
-        tile = self._keys[0].layout.tile(payload).reshape(TILE_BLOCKS, BANDS)
-        work = _resample(samples, rate, WORK_RATE)
-        spectra = _transform(work)
-        sign = tile[np.arange(len(spectra)) // BLOCK % TILE_BLOCKS]
-        cells = _residual(_Spectrogram(work).cells(1.0, 0))
-        host = np.zeros_like(sign)
-        host[: len(cells) * BLOCK] = np.repeat(cells, BLOCK, axis=0)[: len(host)]
-        # Push where the sound itself contradicts the chip, spare it where they agree.
-        gain = self._depth * sign * np.clip(1 - 0.45 * host * sign, 0.35, 1.8)
-        gain = ndimage.gaussian_filter1d(gain, 0.8, axis=0)
-        band = np.floor((np.arange(WINDOW // 2 + 1) - _BAND_EDGES[0]) / (_BAND_EDGES[1] - _BAND_EDGES[0]))
-        inside = (band >= 0) & (band < BANDS)
-        per_bin = np.zeros(spectra.shape, np.float32)
-        per_bin[:, inside] = gain[:, band[inside].astype(int)]
-        per_bin = ndimage.gaussian_filter1d(per_bin, 0.6, axis=1)
-        delta = _inverse(spectra * (10 ** (per_bin / 20) - 1), len(work))
-        back = _resample(delta, WORK_RATE, rate)[: len(samples)]
+        pattern = self._patterns[0]
+        work = plane.resample(samples, rate, plane.WORK_RATE)
+        delta = np.zeros_like(work)
+        frames = plane.frame_count(len(work))
+        for first in range(0, frames, _FRAMES_AT_ONCE):
+            spectra = plane.transform(work, first, first + _FRAMES_AT_ONCE)
+            blocks = (first + np.arange(len(spectra))) // plane.BLOCK
+            sign = pattern.rows(payload, pattern.start(payload) + blocks)
+            factor = 10 ** (self._gains(spectra, sign) / 20)
+            plane.add_inverse(delta, spectra * (factor - 1), first)
+        back = plane.resample(delta, plane.WORK_RATE, rate)[: len(samples)]
         marked = samples.astype(np.float32)  # a copy
         marked[: len(back)] += back
         peak = float(np.abs(marked).max())
         return marked / np.float32(peak) if peak > 1.0 else marked
 
-    def detect(self, samples: Samples, rate: int) -> AudioFinding | None:
-        """The mark of any of our keys, or None. UnmarkableInput for unusable samples."""
-        if len(samples) < MIN_SECONDS * rate:
+    def _gains(self, spectra: plane.Spectra, sign: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(frames, bins) dB."""
+        limit = np.minimum(gain_limits(spectra, MASK_SHARE), self._depth)
+        seen = _per_frame(plane.residual(plane.block_means(plane.band_energies(spectra))), len(spectra))
+        # Push where the sound itself contradicts the sign, spare it where they agree; then look again.
+        push = np.clip(1 - _PUSH * seen * sign, _LEAST, _MOST)
+        gains = _per_bin(limit * sign * push)
+        for _ in range(ROUNDS - 1):
+            energies = plane.band_energies(spectra * 10 ** (gains / 20))
+            seen = _per_frame(plane.residual(plane.block_means(energies)), len(spectra))
+            push = np.clip(push + _PUSH * (_WANTED - seen * sign), _LEAST, _MOST)
+            gains = _per_bin(limit * sign * push)
+        return gains
+
+    def detect(
+        self, samples: Samples, rate: int, *, candidates: Sequence[int] | None = None
+    ) -> AudioFinding | None:
+        """The mark of any of our keys, or None. UnmarkableInput for unusable samples.
+
+        With `candidates` only these ids count, and less evidence suffices (base.py). BadPayload for more
+        than MAX_CANDIDATES of them or one that does not fit.
+        """
+        wanted = check_candidates(candidates, PAYLOAD_BITS)
+        if len(samples) < MIN_SECONDS * rate or wanted == ():
             return None
         _check(samples, rate)
-        work = _resample(samples, rate, WORK_RATE)
-        spectrogram = _Spectrogram(work / (float(np.abs(work).max()) + 1e-9))
-        fits = self._fits(spectrogram, 1.0)
-        for index, fit in enumerate(fits):
-            payload = self._decode(index, fit)
-            if payload is not None:
-                return AudioFinding(payload, index, "as embedded")
-        trials = list(enumerate(fits))
-        for step in range(1, SPEED_STEPS + 1):
-            for speed in (1 + step * SPEED_STEP, 1 - step * SPEED_STEP):
-                trials += enumerate(self._fits(spectrogram, speed))
-        trials.sort(key=lambda trial: -trial[1].score)
-        for index, coarse in trials[:REFINED]:
-            near = [self._fits(spectrogram, coarse.speed * (1 + fine))[index] for fine in FINE_SPEEDS]
-            best = max(near, key=lambda fit: fit.score)
-            payload = self._decode(index, best)
-            if payload is not None:
-                return AudioFinding(payload, index, f"speed x{best.speed:.3f}")
+        work = plane.resample(samples, rate, plane.WORK_RATE)
+        spectrogram = plane.Spectrogram(work / (float(np.abs(work).max()) + 1e-9))
+        found = self._as_embedded(spectrogram, wanted)
+        return found if found is not None else self._at_other_speeds(spectrogram, wanted)
+
+    def _as_embedded(
+        self, spectrogram: plane.Spectrogram, wanted: tuple[int, ...] | None
+    ) -> AudioFinding | None:
+        starts = _segments(spectrogram.frames)
+        for start in starts:
+            fits = self._fits(spectrogram, 1.0, start, SEGMENT, tuple(range(plane.BLOCK)))
+            found = self._decode(fits, wanted, len(starts))
+            if found is not None:
+                return AudioFinding(*found, "as embedded")
         return None
 
-    def _fits(self, spectrogram: _Spectrogram, speed: float) -> list[_Fit]:
-        folded = [_fold(spectrogram.cells(speed, offset)) for offset in range(BLOCK)]
-        return [key.fit(speed, folded) for key in self._keys]
+    def _at_other_speeds(
+        self, spectrogram: plane.Spectrogram, wanted: tuple[int, ...] | None
+    ) -> AudioFinding | None:
+        pieces = _pieces(spectrogram.frames)
+        steps = [sign * step for step in range(1, SPEED_STEPS + 1) for sign in (1, -1)]
+        coarse: dict[tuple[int, int, float], float] = {}
+        for piece in pieces:
+            for step in steps:
+                fits = self._fits(spectrogram, 1 + step * SPEED_STEP, piece, PIECE, (0, plane.BLOCK // 2))
+                for fit in fits:
+                    place = piece, fit.key_index, fit.speed
+                    coarse[place] = max(coarse.get(place, 0.0), fit.score)
+        chosen = sorted(coarse, key=lambda place: -coarse[place])[:REFINED]
+        near = {(piece, speed + fine) for piece, _, speed in chosen for fine in FINE_SPEEDS}
+        fits = []
+        for piece, speed in sorted(near):
+            fits += self._fits(spectrogram, speed, piece, PIECE, tuple(range(plane.BLOCK)))
+        found = self._decode(fits, wanted, 1)
+        best = max(fits, key=lambda fit: fit.score, default=None)
+        if found is None or best is None:
+            return None
+        return AudioFinding(*found, f"speed x{best.speed:.3f}")
 
-    def _decode(self, index: int, fit: _Fit) -> int | None:
-        result = self._keys[index].layout.decode(fit.folded.ravel())
-        return result[0] if result is not None and result[1] >= self._threshold else None
+    def _fits(
+        self, spectrogram: plane.Spectrogram, speed: float, first: int, length: int, offsets: tuple[int, ...]
+    ) -> list[_Fit]:
+        """The best positions of every key on one stretch at one speed."""
+        stretch = spectrogram.at_speed(speed, first, first + length)
+        fits = []
+        for offset in offsets:
+            residuals = plane.residual(stretch.cells(offset))[:PERIOD]
+            length_of = float(np.linalg.norm(residuals))
+            if length_of == 0.0:
+                continue
+            spectrum = fft.rfft(residuals, PERIOD, axis=0)
+            for index, pattern in enumerate(self._patterns):
+                scores = pattern.fits(spectrum)
+                for position in np.argpartition(scores, -_PEAKS)[-_PEAKS:]:
+                    score = float(scores[position]) / length_of
+                    fits.append(_Fit(score, index, speed, first, int(position), residuals))
+        return fits
+
+    def _decode(self, fits: list[_Fit], wanted: tuple[int, ...] | None, calls: int) -> tuple[int, int] | None:
+        """(payload, key index) of the first of the best fits whose data score passes."""
+        most = DECODED if wanted is None else DECODED_SHORT_LIST
+        threshold = stage_threshold(most * calls, None if wanted is None else len(wanted))
+        for fit in sorted(fits, key=lambda fit: -fit.score)[:most]:
+            pattern = self._patterns[fit.key_index]
+            if wanted is None:
+                payload, score = pattern.decode(fit.residuals, fit.position)
+            else:
+                payload, score = pattern.nearest(fit.residuals, fit.position, wanted)
+            if score >= threshold:
+                return payload, fit.key_index
+        return None
 
 
-def _fold(cells: Cells) -> Cells:
-    """Residuals of all repetitions of the tile laid on top of each other."""
-    folded = np.zeros((TILE_BLOCKS, BANDS))
-    if len(cells):
-        residual = _residual(cells)
-        for start in range(0, len(residual), TILE_BLOCKS):
-            part = residual[start : start + TILE_BLOCKS]
-            folded[: len(part)] += part
-    return folded
+def stage_threshold(decodings: int, candidates: int | None) -> float:
+    """What a data score must reach in one of the two stages (as embedded, other speeds).
+
+    The template picked (key, speed, position); the signs of the data cells are independent of it. So the
+    hypotheses are the decodings, and the number of keys is among them.
+    """
+    return acceptance_threshold(
+        payload_bits=PAYLOAD_BITS if candidates is None else float(np.log2(candidates)),
+        hypotheses=decodings,
+        keys=1,
+        false_accept=FALSE_ACCEPT,
+        share=0.5,
+    )
+
+
+def _segments(frames: int) -> list[int]:
+    """First frames of overlapping segments that cover the sound; one if it fits."""
+    if frames <= SEGMENT:
+        return [0]
+    return [*range(0, frames - SEGMENT, SEGMENT_STEP), frames - SEGMENT]
+
+
+def _pieces(frames: int) -> list[int]:
+    """First frames of at most MOST_PIECES pieces, spread evenly."""
+    count = min(max(1, round(frames / PIECE)), MOST_PIECES)
+    return sorted({int(at) for at in np.linspace(0, max(0, frames - PIECE), count)})
+
+
+def _per_frame(cells: plane.Cells, frames: int) -> plane.Cells:
+    """(blocks, BANDS) -> (frames, BANDS), zeros for an incomplete last block."""
+    out = np.zeros((frames, plane.BANDS), np.float32)
+    repeated = np.repeat(cells, plane.BLOCK, axis=0)
+    out[: len(repeated)] = repeated
+    return out
+
+
+_edges = plane.BAND_EDGES
+_BAND_OF_BIN = np.floor((np.arange(plane.WINDOW // 2 + 1) - _edges[0]) / (_edges[1] - _edges[0])).astype(int)
+_INSIDE = (_BAND_OF_BIN >= 0) & (_BAND_OF_BIN < plane.BANDS)
+_BLUR_FRAMES, _BLUR_BINS = 1.0, 1.2  # abrupt gains would spread into bands that do not mask them
+
+
+def _per_bin(gains: NDArray[np.floating]) -> NDArray[np.float32]:
+    """(frames, BANDS) -> (frames, bins), blurred."""
+    smooth = ndimage.gaussian_filter1d(gains, _BLUR_FRAMES, axis=0)
+    out = np.zeros((len(gains), plane.WINDOW // 2 + 1), np.float32)
+    out[:, _INSIDE] = smooth[:, _BAND_OF_BIN[_INSIDE]]
+    return np.asarray(ndimage.gaussian_filter1d(out, _BLUR_BINS, axis=1))
 
 
 def _check(samples: Samples, rate: int) -> None:

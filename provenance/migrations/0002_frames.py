@@ -51,9 +51,7 @@ class Migration(migrations.Migration):
             options={
                 "default_permissions": (),
                 "indexes": [
-                    models.Index(
-                        fields=[f"chunk{n}"], include=("phash64", "id"), name=f"byline_prov_frame_chunk{n}"
-                    )
+                    models.Index(fields=[f"chunk{n}", "phash64"], name=f"byline_prov_frame_chunk{n}")
                     for n in range(4)
                 ],
             },

@@ -314,11 +314,11 @@ def _sign_with(source: Path, target: Path, **extra: Any) -> None:
     import c2pa
 
     from byline.audit.base import keyring
-    from byline.provenance import timestamps
+    from byline.provenance import signers, timestamps
 
     settings = reading.context_settings(TrustBundle.from_installation())
     settings["core"]["allowed_network_hosts"] = ["127.0.0.1"]
-    sign = signing._callback(keyring.read("c2pa_leaf"), [])
+    sign = signers.callback(signers.load(), [])
     with timestamps.authority() as stamper, source.open("rb") as media, target.open("w+b") as output:
         context = c2pa.Context.from_dict(settings)
         builder = c2pa.Builder({**STRANGE, "format": "video/mp4"}, context)

@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.provenance.fingerprints import FrameHash, Similarity, compare, fingerprint
+from byline.provenance import fingerprints
+from byline.provenance.fingerprints import (
+    CROPS,
+    FrameHash,
+    Similarity,
+    bits_between,
+    compare,
+    fingerprint,
+    fingerprint_to_store,
+    mirrored,
+    plain,
+)
 
 FPS = 24.0
 
@@ -141,3 +152,102 @@ def test_the_limit_is_64_bits() -> None:
 
     assert compare(three(0), three(64)).similar
     assert not compare(three(0), three(65)).similar
+
+
+# ---------------------------------------------------------------- variants
+
+
+def cut(clip: list[np.ndarray], keep: float, across: float, down: float) -> list[np.ndarray]:
+    height, width = clip[0].shape[:2]
+    rows, columns = round(height * keep), round(width * keep)
+    top, left = round((height - rows) * down), round((width - columns) * across)
+    return [f[top : top + rows, left : left + columns] for f in clip]
+
+
+def flipped(clip: list[np.ndarray]) -> list[np.ndarray]:
+    return [np.ascontiguousarray(f[:, ::-1]) for f in clip]
+
+
+def test_what_is_stored_begins_with_what_is_asked() -> None:
+    stored = fingerprint_to_store(scene(1), FPS)
+    assert plain(stored) == fingerprint(scene(1), FPS) == stored[:16]
+    assert {item.variant for item in stored} == {"as stored", "mirrored", *CROPS}
+    per_crop = [sum(item.variant == name for item in stored) for name in CROPS]
+    assert min(per_crop) >= 6
+    assert max(per_crop) <= 8
+
+
+@pytest.mark.parametrize("name", CROPS)
+def test_every_crop_is_found_under_its_name(name: str) -> None:
+    stored = fingerprint_to_store(scene(1), FPS)
+    copy = [jpeg(f) for f in cut(scene(1)[2:], *CROPS[name])]
+    found = compare(fingerprint(copy, FPS), stored)
+    assert found.similar
+    assert found.variant == name
+    assert not compare(fingerprint(copy, FPS), fingerprint_to_store(scene(2), FPS)).similar
+
+
+def test_mirrored_copies_are_found_and_called_so() -> None:
+    stored = fingerprint_to_store(scene(1), FPS)
+    copy = fingerprint([jpeg(f) for f in flipped(scene(1))], FPS)
+    assert compare(copy, stored).variant == "mirrored"
+    assert compare(copy, stored).similar
+    assert compare(copy, plain(stored)).variant == "mirrored"  # an old record without variants
+    crop = fingerprint(cut(flipped(scene(1)), 0.75, 0.5, 0.5), FPS)
+    assert compare(crop, stored).similar
+    assert compare(crop, stored).variant == "mirrored, crop 75 %"
+
+
+def test_the_mirror_image_of_a_hash_is_nearly_the_hash_of_the_mirror_image() -> None:
+    for seed in range(6):
+        straight, turned = fingerprint(scene(seed), FPS), fingerprint(flipped(scene(seed)), FPS)
+        for one, other in zip(straight, turned, strict=True):
+            assert bits_between(mirrored(one), other) <= 24
+            assert mirrored(mirrored(one)) == one
+
+
+def test_bars_are_no_part_of_the_picture() -> None:
+    stored = fingerprint_to_store(scene(1), FPS)
+    boxed = [cv2.copyMakeBorder(f, 30, 30, 0, 0, cv2.BORDER_CONSTANT, value=(2, 2, 2)) for f in scene(1)]
+    pillars = [cv2.copyMakeBorder(f, 0, 0, 50, 50, cv2.BORDER_CONSTANT) for f in scene(1)]
+    for copy in (boxed, pillars):
+        found = compare(fingerprint([jpeg(f) for f in copy], FPS), stored)
+        assert found.similar
+        assert found.mean_bits < 40
+    # Dark at one end only: that is a picture.
+    night = [cv2.copyMakeBorder(f, 60, 0, 0, 0, cv2.BORDER_CONSTANT) for f in scene(1)]
+    assert not compare(fingerprint(night, FPS), stored).similar
+
+
+def test_a_still_of_a_clip_is_found_under_the_stricter_limit() -> None:
+    stored = fingerprint_to_store(scene(1), FPS)
+    found = compare(fingerprint([jpeg(scene(1)[40])], 1.0), stored)
+    assert (found.similar, found.matched, found.of) == (True, 1, 1)
+    for seed in range(2, 10):
+        assert not compare(fingerprint([scene(seed)[40]], 1.0), stored).similar
+
+    def still(bits: int) -> list[FrameHash]:
+        return [FrameHash(0.0, f"{(1 << bits) - 1:064x}", "0" * 16)]
+
+    assert compare(still(fingerprints.STILL_BITS), still(0)).similar
+    assert not compare(still(fingerprints.STILL_BITS + 1), still(0)).similar
+
+
+def test_segments_tell_which_seconds_agree() -> None:
+    """Two seconds of ours, two of something else, two of ours: a mark moved onto it does not cover it all."""
+    ours = scene(1, 144)
+    mixed = ours[:48] + scene(7, 48) + ours[96:]
+    found = compare(fingerprint(mixed, FPS), fingerprint_to_store(ours, FPS))
+    assert found.similar
+    assert found.matched == 16
+    assert found.segments == ((0.0, 2.0), (4.0, 6.0))
+    assert compare(fingerprint(ours, FPS), fingerprint(ours, FPS)).segments == ((0.0, 6.0),)
+
+
+def test_an_excerpt_inside_a_long_film_is_found_at_a_lower_rate() -> None:
+    """The verifier looks at long files once a second or so; the record has four hashes a second."""
+    film = scene(8, 240) + scene(1, 144) + scene(9, 240)
+    found = compare(fingerprint(film[::24], 1.0), fingerprint_to_store(scene(1, 144), FPS))
+    assert found.similar
+    assert found.matched == 6
+    assert not compare(fingerprint(film[::24], 1.0), fingerprint_to_store(scene(2, 144), FPS)).similar

@@ -15,10 +15,12 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from byline.audit.base import keyring
 from byline.provenance.exporting import export
-from byline.provenance.fingerprints import FrameHash
+from byline.provenance.fingerprints import FrameHash, mirrored
 from byline.provenance.models import Record
 from byline.provenance.records import BadRecords, DatabaseRecords, DirectoryRecords, RecordSource
+from byline.provenance.sound_fingerprints import sound_fingerprint
 from byline.provenance.status import ClipStatus
 
 kit = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "provenance_kit.py")))
@@ -121,8 +123,81 @@ def test_export_answers_like_the_database_and_holds_published_clips_only(tmp_pat
         assert found is not None
         assert found[0] == record
         assert found[1].matched == 4
+        assert found[1].variant == "as stored"
+        mirror_image = source.similar([mirrored(item) for item in query])
+        assert mirror_image is not None
+        assert mirror_image[0] == record
+        assert mirror_image[1].variant == "mirrored"
+        assert source.shortlist(query) == [record]
+        assert source.shortlist(query, limit=0) == []
     assert sources[0].mark_keys == sources[1].mark_keys
     assert sources[0].id_keys == sources[1].id_keys
+
+
+@pytest.mark.django_db
+def test_the_shortlist_reaches_further_than_the_answer_and_only_published_records(tmp_path: Path) -> None:
+    shown = _record()
+    _record(mark_id=1, audio_id=None, published=False)
+    export(tmp_path / "records", _ALL_PUBLISHED)
+    sources: list[RecordSource] = [DatabaseRecords(), DirectoryRecords(tmp_path / "records")]
+    # Twelve of 64 and ninety of 256 bits away: neighbours, not look-alikes.
+    far = [
+        FrameHash(
+            item["t"],
+            f"{int(item['phash256'], 16) ^ (1 << 90) - 1:064x}",
+            f"{int(item['phash64'], 16) ^ 0x1111_1111_1111:016x}",
+        )
+        for item in HASHES
+    ]
+    for source in sources:
+        assert source.similar(far) is None
+        assert [record.id for record in source.shortlist(far)] == [str(shown.pk)]
+        assert source.shortlist([]) == []
+
+
+@pytest.mark.django_db
+def test_sound_leads_to_its_record_in_both_sources(tmp_path: Path) -> None:
+    sounds = [sound_fingerprint(kit.speech_like(8.0, seed), 48_000) for seed in (1, 2)]
+    shown = _record(sound=sounds[0].to_hex())
+    _record(mark_id=1, audio_id=None, published=False, sound=sounds[1].to_hex())
+    _record(mark_id=2, audio_id=None)
+    export(tmp_path / "records", _ALL_PUBLISHED)
+    sources: list[RecordSource] = [DatabaseRecords(), DirectoryRecords(tmp_path / "records")]
+    for source in sources:
+        found = source.similar_sound(sounds[0])
+        assert found is not None
+        assert found[0].id == str(shown.pk)
+        assert found[0].sound == sounds[0]
+        assert found[0].published
+        assert found[1].similar
+    inside = DatabaseRecords(published_only=False).by_mark(1)
+    assert inside is not None
+    assert not inside.published
+
+
+@pytest.mark.django_db
+def test_an_export_of_the_first_version_is_still_read(tmp_path: Path) -> None:
+    shown = _record()
+    target = tmp_path / "records"
+    export(target, _ALL_PUBLISHED)
+    keys = json.loads((target / "keys.json").read_text())
+    (target / "keys.json").write_text(json.dumps(keys | {"v": 1}))
+    row = json.loads((target / "records.jsonl").read_text())
+    del row["sound"], row["published"]
+    for item in row["fingerprints"]:
+        item.pop("variant", None)
+    (target / "records.jsonl").write_text(json.dumps(row) + "\n")
+    source = DirectoryRecords(target)
+    found = source.similar([FrameHash(**item) for item in HASHES])
+    assert found is not None
+    assert (found[0].id, found[0].sound, found[0].published) == (str(shown.pk), None, True)
+
+
+@pytest.mark.django_db
+def test_every_key_that_was_ever_used_is_looked_for() -> None:
+    source = DatabaseRecords()
+    assert source.mark_keys == keyring.read_all("watermark")
+    assert source.id_keys == keyring.read_all("id")
 
 
 @pytest.mark.django_db
@@ -162,7 +237,7 @@ def test_records_load_without_django(tmp_path: Path) -> None:
         ("keys.json", "{}"),
         ("keys.json", '{"v": 1, "watermark": ["zz"], "id": []}'),
         ("keys.json", '{"v": 1, "watermark": [], "id": []}'),
-        ("keys.json", '{"v": 2, "watermark": ["00"], "id": []}'),
+        ("keys.json", json.dumps({"v": 3, "watermark": ["00" * 32], "id": []})),
         ("records.jsonl", "[]\n"),
         ("records.jsonl", '{"id": "a"}\n'),
     ],

@@ -14,7 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from byline.audit.base import keyring
 from byline.audit.digest import content_digest
-from byline.provenance import certs, reading, signing
+from byline.provenance import certs, reading, signers, signing
 from byline.provenance.trust import BadTrustBundle, TrustBundle
 
 kit = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "provenance_kit.py")))
@@ -112,7 +112,7 @@ def test_a_key_that_does_not_fit_the_chain_is_refused(tmp_path: Path) -> None:
             certs.root("development other"), "other", [ExtendedKeyUsageOID.EMAIL_PROTECTION], days=1
         )
         keyring.path("c2pa_leaf").write_bytes(stranger.key_pem)
-        with pytest.raises(signing.SigningFailed):
+        with pytest.raises(signers.SignerUnavailable, match="not the key in its certificate"):
             signing.sign_file(_mp4(tmp_path / "in.mp4"), tmp_path / "out.mp4", MANIFEST)
     assert not (tmp_path / "out.mp4").exists()
 

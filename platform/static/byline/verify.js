@@ -12,6 +12,7 @@ const bar = document.getElementById("bar");
 const step = document.getElementById("step");
 const said = document.getElementById("said");
 const result = document.getElementById("result");
+const again = document.getElementById("again");
 let running = null;
 let preview = "";
 
@@ -71,6 +72,7 @@ function tell(text) {
 }
 
 function show(html) {
+  again.hidden = false;
   result.innerHTML = html; // our own template; every value in it was escaped by the server
   const place = document.getElementById("query");
   if (place && preview) place.replaceChildren(picture(input.files[0]));

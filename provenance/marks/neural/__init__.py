@@ -1,0 +1,1 @@
+"""Adapters for published neural marks: used when configured with weights, never fetched, never removed."""
