@@ -257,6 +257,26 @@ def _fsck(results: Results, quick: bool) -> None:
     )
 
 
+    _sizes(results, report.size)
+
+
+def _sizes(results: Results, count: int) -> None:
+    """Bytes on disk an entry, indexes included: what docs/scale.md multiplies."""
+    from django.db import connection
+
+    tables = {
+        "entry": "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits"
+        " WHERE inhparent = 'byline_audit_entry'::regclass",
+        "leaf": "SELECT pg_total_relation_size('byline_audit_sealedleaf')",
+        "tile": "SELECT pg_total_relation_size('byline_audit_tile')",
+    }
+    with connection.cursor() as cursor:
+        for name, query in tables.items():
+            cursor.execute(query)
+            size = int(cursor.fetchone()[0]) / count
+            results.add(f"bytes_per_entry.{name}", size, unit="bytes", n=count, note="table and indexes")
+
+
 # ---------------------------------------------------------------- proofs
 
 

@@ -139,3 +139,7 @@ class ApiTokenAdmin(_NoDeletion):
     def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> None:
         for token in chosen:
             tokens.revoke(token.pk, actor=request.user.get_username())
+
+
+# The log's screen is registered where the rest of the log's readers are.
+from byline.platform.ledger import screens  # noqa: E402, F401

@@ -1,7 +1,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from byline.platform.api import views
+from byline.platform.api import audit, views
 from byline.platform.api.detect import Detect
 
 urlpatterns = [
@@ -10,6 +10,9 @@ urlpatterns = [
     path(
         "generations/<uuid:generation_id>/cancel", views.GenerationCancel.as_view(), name="generation-cancel"
     ),
+    path("generations/<uuid:generation_id>/story", audit.GenerationStory.as_view(), name="generation-story"),
+    path("audit/entries", audit.EntryList.as_view(), name="audit-entries"),
+    path("audit/entries/<int:entry>/proof", audit.EntryProof.as_view(), name="audit-proof"),
     path("verify", views.Verify.as_view(), name="verify"),
     path("detect", Detect.as_view(), name="detect"),
     path("feedback", views.Feedback.as_view(), name="feedback"),
