@@ -11,7 +11,7 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 from urllib.parse import urlsplit
 
 from django.core.files.uploadedfile import UploadedFile
@@ -59,7 +59,7 @@ def takes_addresses() -> bool:
 
 
 @contextlib.contextmanager
-def opened(upload: UploadedFile | None, url: str) -> Iterator[BinaryIO]:
+def opened(upload: UploadedFile | None, url: str) -> Iterator[IO[bytes]]:
     """The upload, or the file behind an address, open in memory. FetchRefused, VerificationBusy."""
     file = upload.file if upload is not None else _fetch(url)
     assert file is not None
@@ -82,7 +82,7 @@ def _fetch(url: str) -> BinaryIO:
     return file
 
 
-def inspect(file: BinaryIO, *, crjson: bool = False) -> Answer:
+def inspect(file: IO[bytes], *, crjson: bool = False) -> Answer:
     """Verify an open memory file in a bounded child. VerificationStopped, VerificationBusy."""
     report = verify_descriptor(file.fileno(), *(["--crjson"] if crjson else []))
     found = report.pop("crjson", None)

@@ -95,8 +95,7 @@ def decode(
 def _decode(
     container: Any, max_frames: int, max_seconds: float, max_pixels: int, sample_fps: float
 ) -> DecodedMedia:
-    picture = container.streams.video[0] if container.streams.video else None
-    sound = container.streams.audio[0] if container.streams.audio else None
+    picture, sound = _decodable(container.streams.video), _decodable(container.streams.audio)
     if picture is None and sound is None:
         raise Unreadable("the file holds neither pictures nor sound")
     streams = [stream for stream in (picture, sound) if stream is not None]
@@ -128,6 +127,11 @@ def _decode(
         height=picture.height if picture is not None else 0,
         duration=duration if 0 < duration < 86_400 else end,
     )
+
+
+def _decodable(streams: Any) -> Any:
+    """The first stream that a decoder is known for; a damaged file may name a codec that is none."""
+    return next((stream for stream in streams if stream.codec_context is not None), None)
 
 
 def _frames(container: Any, streams: list[Any]) -> Iterator[Any]:

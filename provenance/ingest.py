@@ -67,7 +67,7 @@ class IngestedFile:
         self, relationship: Relationship, licence: str = UNKNOWN_LICENCE, title: str = ""
     ) -> Ingredient:
         """This file as an ingredient of what is made with it."""
-        facts = ()
+        facts: tuple[tuple[str, str], ...] = ()
         if self.credentials is not None:
             facts = (("org.byline.sidecar", f"{self.status}: {self.reading.label or 'no manifest'}"),)
         shown = title or self.reading.title or self.sha256[:16]

@@ -5,6 +5,7 @@ Promises (ISO/IEC 14496-12, ISO 16684-3, QuickTime metadata keys as FFmpeg reads
 there stay, if they are texts. Left out: fragmented files with keys (their offsets are elsewhere).
 """
 
+import io
 import os
 import struct
 from collections.abc import Iterator, Mapping
@@ -85,7 +86,8 @@ def _keys(stream: BinaryIO, inside: int, end: int) -> Iterator[tuple[str, bytes]
     found = {name: (within, stop) for name, _, within, stop in boxes(stream, inside, end)}
     if b"keys" not in found or b"ilst" not in found:
         return
-    names, at = [], found[b"keys"][0] + 8
+    names: list[str] = []
+    at = found[b"keys"][0] + 8
     while at + 8 <= found[b"keys"][1] and len(names) < MAX_PARTS:
         stream.seek(at)
         (size,) = struct.unpack(">I", stream.read(4))
@@ -127,7 +129,7 @@ def copy_with(origin: BinaryIO, target: BinaryIO, xmp: bytes, tags: Mapping[str,
     old = moov[2] - moov[0]
     if old > _MAX_MOOV:
         raise Broken("the moov box is too large")
-    new = _moov(origin, *moov, tags) if tags else None
+    new = _moov(origin, moov, tags) if tags else None
     for name, start, _, stop in top:
         if name == b"uuid" and start > moov[0] and _is_xmp(origin, start, stop):
             raise Broken("the file holds XMP already")
@@ -150,8 +152,9 @@ def _is_xmp(origin: BinaryIO, start: int, stop: int) -> bool:
     return stop - start > 24 and origin.read(16) == _XMP
 
 
-def _moov(origin: BinaryIO, start: int, inside: int, stop: int, tags: Mapping[str, str]) -> bytes:
+def _moov(origin: BinaryIO, place: tuple[int, int, int], tags: Mapping[str, str]) -> bytes:
     """The new box: our keys beside those that were there, chunk offsets moved if media follows it."""
+    start, inside, stop = place
     merged: dict[str, str] = {}
     kept = _without_keys(origin, inside, stop, merged)
     body = bytearray(kept + _meta({**merged, **tags}))
@@ -161,12 +164,12 @@ def _moov(origin: BinaryIO, start: int, inside: int, stop: int, tags: Mapping[st
         width = struct.calcsize(form)
         if at + 8 + count * width > len(body):
             raise Broken("a chunk table does not fit")
-        for place in range(at + 8, at + 8 + count * width, width):
-            (offset,) = struct.unpack_from(form, body, place)
+        for entry in range(at + 8, at + 8 + count * width, width):
+            (offset,) = struct.unpack_from(form, body, entry)
             if offset >= stop:
                 if form == ">I" and offset + grown >= 1 << 32:
                     raise Broken("a chunk offset outgrows its table")
-                struct.pack_into(form, body, place, offset + grown)
+                struct.pack_into(form, body, entry, offset + grown)
     return box(b"moov", bytes(body))
 
 
@@ -186,8 +189,6 @@ def _without_keys(origin: BinaryIO, inside: int, stop: int, found: dict[str, str
 
 def _offset_tables(body: bytes) -> Iterator[tuple[int, str]]:
     """(start of the full box's content, form of an entry) of every stco and co64."""
-    import io
-
     waiting = [(0, len(body))]
     stream = io.BytesIO(body)
     while waiting:

@@ -10,6 +10,7 @@ rendition its own entry in the audit log. Left out: cutting in time; a record of
 leads to the clip's record).
 """
 
+import functools
 import hashlib
 import tempfile
 import uuid
@@ -34,11 +35,10 @@ from byline.provenance.trust import TrustBundle
 KIND = "provenance.rendition"
 SHAPES = {"vertical": (9, 16), "portrait": (4, 5), "square": (1, 1), "landscape": (16, 9)}
 SUFFIXES = {".mp4", ".png", ".jpg", ".jpeg"}
-# A single picture holds less evidence than a clip: it may carry a stronger mark before we give up.
-_STRENGTHS: dict[str, tuple[dict[str, float], ...]] = {
-    "video": ({}, {"psnr_db": 41.0, "flat_psnr_db": 45.0}),
-    "poster": ({}, {"psnr_db": 40.0, "flat_psnr_db": 43.0}, {"psnr_db": 38.0, "flat_psnr_db": 40.0}),
-}
+# PSNR of textured and of smooth pictures in dB. A single picture holds less evidence than a clip: it may
+# carry a stronger mark before we give up.
+_VIDEO_STRENGTHS = ((42.7, 47.5), (41.0, 45.0))
+_POSTER_STRENGTHS = (*_VIDEO_STRENGTHS, (38.0, 41.0))
 Prove = Callable[[str, Digest, str], dict[str, Any]]  # (asset id, digest, parent's record) -> audit proof
 
 
@@ -212,9 +212,9 @@ def _marked(
     if _finds(bare, keys, mark_id, blind=True):
         return "intact", True
     known = False
-    for strength in _STRENGTHS["video" if bare.suffix == ".mp4" else "poster"]:
-        mark = VideoMark([keys[0]], **strength)
-        _write(source, bare, spec, geometry, draw, lambda pictures, mark=mark: mark.embed(pictures, mark_id))
+    for textured, smooth in _VIDEO_STRENGTHS if bare.suffix == ".mp4" else _POSTER_STRENGTHS:
+        mark = VideoMark([keys[0]], psnr_db=textured, flat_psnr_db=smooth)
+        _write(source, bare, spec, geometry, draw, functools.partial(mark.embed, payload=mark_id))
         if _finds(bare, keys, mark_id, blind=True):
             return "written again", True
         known = _finds(bare, keys, mark_id, blind=False)

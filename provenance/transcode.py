@@ -46,7 +46,7 @@ class Geometry:
     def apply(self, frame: Frame) -> Frame:
         """Crop, resize and centre one frame."""
         left, top, width, height = self.crop
-        seen = frame[top : top + height, left : left + width]
+        seen: NDArray[Any] = frame[top : top + height, left : left + width]
         if (width, height) != self.size:
             shrinks = self.size[0] < width or self.size[1] < height
             seen = cv2.resize(seen, self.size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)

@@ -68,17 +68,17 @@ def flip(data: bytes, offset: int, bit: int) -> bytes:
 
 
 def run(signed: Path, scratch: Path, trust: TrustBundle, *, count: int, seed: int = 1) -> dict[str, Tally]:
-    """`count` flips, at least 12 in each kind of place, the rest where the bytes are; by kind of place."""
+    """`count` flips, up to 12 in each kind of place, the rest where the bytes are; by kind of place."""
     data = signed.read_bytes()
     places: dict[str, list[Region]] = {}
     for region in regions(data):
         places.setdefault(region.name, []).append(region)
     rng = random.Random(seed)
-    plan = [name for name in places for _ in range(12)]
+    plan = [name for name in places for _ in range(min(12, count // (2 * len(places))))]
     weights = [sum(region.end - region.start for region in places[name]) for name in places]
-    heavy = rng.choices(list(places), [weight**0.5 for weight in weights], k=max(count - len(plan), 0))
+    heavy = rng.choices(list(places), [weight**0.5 for weight in weights], k=count - len(plan))
     tallies: dict[str, Tally] = {name: Tally() for name in places}
-    for name in (plan + heavy)[:count]:
+    for name in plan + heavy:
         among = places[name]
         region = rng.choices(among, [one.end - one.start for one in among])[0]
         scratch.write_bytes(flip(data, rng.randrange(region.start, region.end), rng.randrange(8)))

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
             tokens.revoke(args.number, actor=actor)
         else:
             for row in ApiToken.objects.select_related("user"):
-                ends = f"until {row.expires_at:%Y-%m-%d}" if row.expires_at else "without an end"
-                state = "revoked" if row.revoked_at else ends
+                valid = f"until {row.expires_at:%Y-%m-%d}" if row.expires_at else "without an end"
+                state = "revoked" if row.revoked_at else valid
                 sys.stdout.write(f"{row.pk}  {row.name}  {state}\n")
     return 0

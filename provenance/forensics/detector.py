@@ -125,7 +125,7 @@ def detect(
         if held.presence not in ("read", "damaged"):
             raise
         sample = None
-    evidence = _provenance(report, held)
+    evidence = provenance_evidence(report, held)
     evidence.append(_declaration(path, sample, report, held))
     scores: list[Features] = []
     usable = [item for item in classifiers if isinstance(item, Extractor)]
@@ -155,7 +155,8 @@ def source_types(held: ManifestReading) -> set[str]:
     return found
 
 
-def _provenance(report: Report, held: ManifestReading) -> list[Evidence]:
+def provenance_evidence(report: Report, held: ManifestReading) -> list[Evidence]:
+    """Credential, marks and likeness as evidence, from the verifier's report and the manifest's reading."""
     by_name = {finding.technique: finding for finding in report.findings}
     evidence = [_credential(report, held, by_name)]
     evidence += [_mark(report, by_name[name]) for name in _MARKS if name in by_name]

@@ -10,7 +10,6 @@ declaration is weighed as a claim (fusion.py) and everything else only by calibr
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from byline.provenance import aigc
 from byline.provenance.forensics.base import Extractor, Sample
 
 SCAN_BYTES = 2 << 20
@@ -29,7 +29,6 @@ SYNTHETIC_TYPES = frozenset(
 )
 CAPTURE_TYPES = frozenset({"digitalCapture", "computationalCapture"})
 _SOURCE_TYPE = re.compile(rb"digitalsourcetype/([A-Za-z]{4,60})")
-_AIGC = re.compile(rb'\{\s*"Label"\s*:\s*"?[1-3]"?[^{}]{0,600}\}|\{\s*"AIGC"\s*:\s*\{[^{}]{0,600}\}\s*\}')
 # Software that leaves its name: pattern -> (words for people, what it does).
 _SOFTWARE: tuple[tuple[bytes, str, str], ...] = (
     (rb"Lavf\d", "FFmpeg muxer", "tool"),
@@ -88,8 +87,11 @@ def read(path: Path, mime: str) -> Metadata:
     data = _ends(path)
     types = {match.decode() for match in _SOURCE_TYPE.findall(data)}
     declared = [f"IPTC digitalSourceType {name} {_CLAIM}" for name in sorted(types & SYNTHETIC_TYPES)]
-    if _aigc_label(data):
-        declared.append(f"AIGC label after GB 45438 {_CLAIM}")
+    label = aigc.read(path)
+    meaning = aigc.MEANINGS.get(label.label, "unknown") if label is not None else ""
+    suspected = [f"AIGC label after GB 45438: {meaning} {_CLAIM}"] if label is not None else []
+    if label is not None and label.label == "1":  # 2 and 3 are somebody's suspicion, no declaration
+        declared, suspected = declared + suspected, []
     found = {(words, role) for pattern, words, role in _SOFTWARE if re.search(pattern, data)}
     declared += sorted(f"{words} {_CLAIM}" for words, role in found if role == "generator")
     captured = [f"IPTC digitalSourceType {name} {_CLAIM}" for name in sorted(types & CAPTURE_TYPES)]
@@ -107,7 +109,7 @@ def read(path: Path, mime: str) -> Metadata:
         tuple(declared),
         tuple(captured),
         tuple(sorted(words for words, role in found if role != "generator")),
-        tuple(oddities),
+        tuple(suspected + oddities),
         numbers | structure,
     )
 
@@ -128,21 +130,6 @@ def _ends(path: Path) -> bytes:
             return head
         handle.seek(max(SCAN_BYTES, size - SCAN_BYTES))
         return head + handle.read(SCAN_BYTES)
-
-
-def _aigc_label(data: bytes) -> bool:
-    """The implicit label: a JSON object with `Label` and a producer, under the key `AIGC`."""
-    if b"AIGC" not in data:
-        return False
-    for match in _AIGC.finditer(data.replace(b"&quot;", b'"')):
-        try:
-            label = json.loads(match.group())
-        except ValueError:
-            continue
-        inner = label.get("AIGC", label)
-        if isinstance(inner, dict) and str(inner.get("Label")) in {"1", "2", "3"}:
-            return True
-    return False
 
 
 def _structure(data: bytes, mime: str) -> tuple[dict[str, float], list[str]]:

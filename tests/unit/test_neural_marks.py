@@ -187,6 +187,20 @@ def test_trustmark_states_no_bound_and_the_keyed_marks_state_theirs(files: Simpl
     assert "1e-09" in sealed.confidence
 
 
+@pytest.mark.parametrize("kind", ["videoseal", "trustmark"])
+def test_registry_mode_answers_only_what_is_on_the_list(files: SimpleNamespace, kind: str):
+    cls = {"videoseal": VideoSeal, "trustmark": TrustMark}[kind]
+    marker = cls([KEY], **getattr(files, kind))
+    marked = list(marker.embed(frames(), ID))
+    listed = marker.detect(marked, candidates=[5, ID])
+    assert listed is not None
+    assert listed.payload == ID
+    assert marker.detect(marked, candidates=[5, 6]) is None
+    assert marker.detect(marked, candidates=[]) is None
+    with pytest.raises(BadPayload):
+        marker.detect(marked, candidates=[2**marker.payload_bits])
+
+
 def test_trustmark_with_five_corrections_carries_61_bits(files: SimpleNamespace):
     marker = TrustMark([KEY], schema="BCH_5", **files.trustmark)
     assert marker.payload_bits == 61

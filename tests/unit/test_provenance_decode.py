@@ -162,3 +162,13 @@ def test_a_webm_copy_is_read(tmp_path: Path) -> None:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode(None))
     assert len(decode.decode(path).frames) == 8
+
+
+def test_a_stream_of_an_unknown_codec_is_unreadable_not_an_error(tmp_path: Path) -> None:
+    """Found by fuzzing: such a stream has neither codec nor size."""
+    good = kit.write_mp4(tmp_path / "good.mp4", kit.pictures(1, count=4, size=(64, 48))).read_bytes()
+    at = good.index(b"stsd") + 16  # the first sample entry's name
+    assert good[at : at + 4] == b"avc1"
+    (tmp_path / "bad.mp4").write_bytes(good[:at] + b"zzzz" + good[at + 4 :])
+    with pytest.raises(Unreadable):
+        decode.decode(tmp_path / "bad.mp4")

@@ -226,3 +226,38 @@ def test_digest_of_a_rendition_is_the_logged_one(clip: Any, tmp_path: Path) -> N
         clip.signed, RenditionSpec(), tmp_path / "p.jpg", mark_keys=_keys(), record=clip.stored
     )
     assert content_digest(tmp_path / "p.jpg") == result.digest
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rendition_has_its_own_entry_in_the_real_log(
+    clip: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from byline.audit import log, seal
+    from byline.audit.models import Entry
+    from byline.platform.database.roles import acting_as
+
+    wait = log.wait
+
+    def sealed_first(entry: int, timeout_s: float) -> dict[str, Any]:
+        with acting_as("sealer"):
+            seal.seal_pending()
+        return wait(entry, timeout_s)
+
+    monkeypatch.setattr(log, "wait", sealed_first)
+    target = tmp_path / "poster.png"
+    result = make_rendition(
+        clip.signed,
+        RenditionSpec(),
+        target,
+        mark_keys=_keys(),
+        record=clip.stored,
+        prove=renditions.log_and_prove("system:test", 5.0),
+    )
+    entry = Entry.objects.get(kind=renditions.KIND)
+    assert entry.payload == {
+        "digest_rule": "png-idat-sha256",
+        "digest": result.digest.hex,
+        "parent": clip.stored.id,
+    }
+    trust = TrustBundle.from_installation()
+    assert proofs.check_file(reading.read(target, trust), target, trust).outcome == "held"
