@@ -55,10 +55,7 @@ class EntrySerializer(serializers.ModelSerializer[Entry]):
         return leaf.index if leaf else None
 
     def get_name(self, entry: Entry) -> str:
-        known: dict[str, str] = self.context.setdefault("names", {})
-        if entry.actor not in known:
-            known[entry.actor] = pseudonyms.names([entry.actor]).get(entry.actor, "")
-        return known[entry.actor]
+        return pseudonyms.names([entry.actor]).get(entry.actor, "")
 
 
 class EntryList(OurManners, ListAPIView[Entry]):

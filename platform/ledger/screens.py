@@ -17,7 +17,7 @@ from byline.platform.ledger.story import UnknownClip, story
 
 
 @admin.register(Entry)
-class EntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class EntryAdmin(admin.ModelAdmin):
     """One row per entry. Searching takes a whole subject: "request:<id>" or "record:<id>"."""
 
     list_display = ("id", "created", "kind", "subject", "who", "place")
