@@ -58,7 +58,7 @@ class DatabaseFrames:
 
     def near(self, key: int, *, radius: int = RADIUS) -> Hits:
         """Frames within `radius` bits of a 64-bit hash, the nearest MOST_HITS of them first."""
-        values = {
+        values: dict[str, int | list[int]] = {
             "key": key - 2**64 if key >= 2**63 else key,
             "radius": radius,
             "most": MOST_CANDIDATES,
