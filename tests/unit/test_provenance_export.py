@@ -21,6 +21,7 @@ from byline.provenance.status import ClipStatus
 from byline.provenance.trust import TrustBundle
 
 kit = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "provenance_kit.py")))
+pytestmark = pytest.mark.timeout(300)  # pip and two commands in processes of their own
 # A stranger's Python: the libraries that the archive names, and none of ours or of the site's.
 STRANGER = """
 import importlib.abc, sys

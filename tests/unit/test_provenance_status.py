@@ -22,6 +22,7 @@ from byline.provenance.trust import TrustBundle
 from byline.provenance.verdicts import Finding, Report, Verdict
 
 kit = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "provenance_kit.py")))
+pytestmark = pytest.mark.timeout(300)  # marks are looked for in real clips
 
 
 @pytest.fixture(scope="module")
