@@ -144,7 +144,7 @@ def _database(results: Results, server: object, real: list[FrameHash], quick: bo
         if results.has(metric):
             continue
         index.fill(server, keys)
-        queries = index.near(keys, 100 if quick else 400, DATABASE_RADIUS)
+        queries = index.near(keys, 400, DATABASE_RADIUS)
         index.ask_database(keys, queries[:20], DATABASE_RADIUS)
         times = index.ask_database(keys, queries, DATABASE_RADIUS)
         results.add(
