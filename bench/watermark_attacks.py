@@ -1,7 +1,8 @@
 """What happens to a marked clip on its way: the attacks of the picture benchmark, each ending in pixels.
 
-A clip is 5 s of RGB frames at 24 per second. Unless its line says "in memory", an attack ends in a
-fresh H.264 file (x264, preset superfast, at the CRF given) without metadata, which is decoded again.
+A clip is 5 s of RGB frames at 24 per second. Every attack but the first passes one lossy encoder: in the
+end, or, where its line says "after crf23", before the change, which then happens in memory. H.264 is
+x264 with preset superfast at the CRF given; its files carry no metadata.
 The detector then gets what the verifier's decoder keeps: 8 frames per second, long side <= 1280.
 """
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 FPS = 24
 KEPT_FPS = 8
 PRESET = "superfast"
+VP9 = {"deadline": "realtime", "cpu-used": "8", "b": "0"}
 Frame = NDArray[np.uint8]
 Clip = list[Frame]
 
@@ -27,7 +29,12 @@ def kept(clip: Clip, fps: int = FPS) -> Clip:
 
 
 def recode(
-    frames: Iterable[Frame], crf: int, codec: str = "libx264", fps: int = FPS, **options: str
+    frames: Iterable[Frame],
+    crf: int,
+    codec: str = "libx264",
+    fps: int = FPS,
+    kept_fps: int = KEPT_FPS,
+    **options: str,
 ) -> tuple[Clip, int]:
     """(kept frames, bytes of the file) after one codec. Odd sizes lose a line."""
     buffer, stream = io.BytesIO(), None
@@ -43,7 +50,7 @@ def recode(
             out.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
         assert stream is not None
         out.mux(stream.encode())
-    size, step = buffer.tell(), round(fps / KEPT_FPS)
+    size, step = buffer.tell(), round(fps / kept_fps)
     buffer.seek(0)
     with av.open(buffer) as back:
         back.streams.video[0].thread_count = 1
@@ -142,34 +149,54 @@ def inset(clip: Iterable[Frame]) -> Iterator[Frame]:
         yield canvas
 
 
+class Versions:
+    """A marked clip and its re-encoded versions, each made once."""
+
+    def __init__(self, marked: Clip) -> None:
+        self.marked = marked
+        self._made: dict[int, Clip] = {}
+
+    def every(self, crf: int) -> Clip:
+        """All frames after H.264 at this CRF."""
+        if crf not in self._made:
+            self._made[crf] = recode(self.marked, crf, kept_fps=FPS)[0]
+        return self._made[crf]
+
+    def at(self, crf: int) -> Clip:
+        return kept(self.every(crf))
+
+
 def _dropped(clip: Clip) -> Clip:
     keep = np.random.default_rng(4).random(len(clip)) >= 0.2
     return [frame for frame, stays in zip(clip, keep, strict=True) if stays]
 
 
-ATTACKS: dict[str, Callable[[Clip], Clip]] = {
-    "none": kept,  # in memory
-    "crf23": lambda c: recode(c, 23)[0],
-    "crf28": lambda c: recode(c, 28)[0],
-    "crf33": lambda c: recode(c, 33)[0],
-    "crf40": lambda c: recode(c, 40)[0],
-    "scale50": lambda c: recode(scaled(c, 0.5, 0.5), 23)[0],
-    "scale75": lambda c: recode(scaled(c, 0.75, 0.75), 23)[0],
-    "crop10": lambda c: recode(cropped(c, 0.10), 23)[0],
-    "crop25": lambda c: recode(cropped(c, 0.25), 23)[0],
-    "fps24": lambda c: recode([f for n, f in enumerate(c) if n % 5], 28, fps=24)[0],
-    "cut2s": lambda c: recode(c[37:85], 23)[0],
-    "drop20": lambda c: recode(_dropped(c), 23)[0],
-    "colour": lambda c: recode(coloured(c), 23)[0],
-    "noise10": lambda c: kept(list(noisy(c, 10))),  # in memory
-    "hflip": lambda c: recode((f[:, ::-1] for f in c), 23)[0],
-    "rot5": lambda c: recode(turned(c, 5), 23)[0],
-    "social": lambda c: recode(scaled(cropped(c, 0.08), 0.6, 0.6), 30)[0],
-    "persp4": lambda c: recode(tilted(c, 0.04), 23)[0],
-    "vp9": lambda c: recode(c, 36, "libvpx-vp9", deadline="realtime", **{"cpu-used": "7", "b": "0"})[0],
-    "av1": lambda c: recode(c, 36, "libsvtav1", preset="11")[0],
-    "squash43": lambda c: recode(scaled(c, 0.75, 1.0), 23)[0],
-    "letterbox": lambda c: recode(barred(c), 23)[0],
-    "pip50": lambda c: recode(inset(c), 23)[0],
-    "rescreen": lambda c: recode(rescreened(c), 26)[0],
+# "after crf23": the marked clip has been through H.264 at CRF 23, then this happens in memory.
+ATTACKS: dict[str, Callable[[Versions], Clip]] = {
+    "none": lambda v: kept(v.marked),  # in memory
+    "crf23": lambda v: v.at(23),
+    "crf28": lambda v: v.at(28),
+    "crf33": lambda v: recode(v.marked, 33)[0],
+    "crf40": lambda v: recode(v.marked, 40)[0],
+    "scale50": lambda v: recode(scaled(v.marked, 0.5, 0.5), 23)[0],
+    "scale75": lambda v: list(scaled(v.at(23), 0.75, 0.75)),  # after crf23
+    "crop10": lambda v: list(cropped(v.at(23), 0.10)),  # after crf23
+    "crop25": lambda v: list(cropped(v.at(23), 0.25)),  # after crf23
+    "fps24": lambda v: kept([f for n, f in enumerate(v.every(28)) if n % 5]),  # after crf28: 4 of 5 stay
+    "cut2s": lambda v: kept(v.every(23)[37:85]),  # after crf23
+    "drop20": lambda v: kept(_dropped(v.every(23))),  # after crf23
+    "colour": lambda v: list(coloured(v.at(23))),  # after crf23
+    "noise10": lambda v: list(noisy(v.at(23), 10)),  # after crf23
+    "hflip": lambda v: [np.ascontiguousarray(f[:, ::-1]) for f in v.at(23)],  # after crf23
+    "rot5": lambda v: list(turned(v.at(23), 5)),  # after crf23
+    "social": lambda v: recode(scaled(cropped(v.marked, 0.08), 0.6, 0.6), 30)[0],
+    "persp4": lambda v: list(tilted(v.at(23), 0.04)),  # after crf23
+    "vp9": lambda v: recode(v.marked, 36, "libvpx-vp9", deadline="realtime", **{"cpu-used": "8", "b": "0"})[
+        0
+    ],
+    "av1": lambda v: recode(v.marked, 36, "libsvtav1", preset="12")[0],
+    "squash43": lambda v: list(scaled(v.at(23), 0.75, 1.0)),  # after crf23
+    "letterbox": lambda v: list(barred(v.at(23))),  # after crf23
+    "pip50": lambda v: recode(inset(v.marked), 23)[0],
+    "rescreen": lambda v: recode(rescreened(v.at(23)), 26, fps=KEPT_FPS)[0],  # after crf23, filmed at 8 fps
 }

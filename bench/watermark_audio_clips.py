@@ -131,6 +131,8 @@ def _joined(name: str, files: list[Path], most: int) -> Iterator[Clip]:
     made = 0
     for path in files:
         samples, rate = _read(path)
+        if not len(samples):
+            continue
         parts.append(samples * np.float32(0.7 / max(float(np.abs(samples).max()), 1e-3)))
         if made < most and sum(map(len, parts)) >= SECONDS * rate:
             made += 1
@@ -145,6 +147,8 @@ def _cut(name: str, samples: Sound, rate: int, start: int) -> Clip:
 def _read(path: Path, container: str | None = None) -> tuple[Sound, int]:
     with av.open(str(path), format=container) as file:
         frames = list(file.decode(audio=0))
+    if not frames:  # a few files of the packages hold no sound
+        return np.zeros(0, np.float32), 8_000
     rate = frames[0].sample_rate
     to_float = av.AudioResampler(format="flt", layout="mono", rate=rate)
     return np.concatenate([part.to_ndarray().ravel() for f in frames for part in to_float.resample(f)]), rate

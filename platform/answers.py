@@ -10,10 +10,11 @@ import json
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from byline.audit.base.errors import BylineError
-from byline.platform import inspection, status
+from byline.platform import history, inspection, status
 
 logger = logging.getLogger(__name__)
 
@@ -100,35 +101,20 @@ _WORDS = {
         "warn",
         "Consent was withdrawn",
         "This newsroom published it, and a person in it has since withdrawn consent. Please do not share it.",
-        "that it was forged.",
+        "that it is false.",
     ),
     "taken_down": Words(
         "warn",
         "This clip was taken down",
         "This newsroom published it and has taken it down since. Please do not share it.",
-        "that it was forged.",
+        "that it is false. Clips are taken down for many reasons.",
     ),
 }
 _UNKNOWN = Words(
     "plain", "The answer", "See what each technique found below.", "more than the lines below say."
 )
 _TONES = {"passed": "good", "failed": "bad", "found": "info", "not found": "plain", "note": "plain"}
-_RELATIONS = {
-    "parentOf": "made from",
-    "componentOf": "contains",
-    "inputTo": "used as an input",
-}
 _MAX_LINK = 2 << 20
-
-
-@dataclass(frozen=True)
-class Ancestor:
-    """One earlier file of the history; `made_from` are its own."""
-
-    title: str
-    relation: str
-    failures: tuple[str, ...]
-    made_from: tuple["Ancestor", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,7 +127,9 @@ class Explained:
     sha256: str
     size: int
     findings: list[dict[str, Any]]
-    history: tuple[Ancestor, ...]
+    history: tuple[history.Ancestor, ...]
+    making: tuple[str, ...]
+    signed_at: datetime | str
     clip: dict[str, Any] | None
     downloads: list[dict[str, str]] = field(default_factory=list)
 
@@ -156,7 +144,9 @@ def explain(answer: inspection.Answer, name: str) -> Explained:
         sha256=answer.sha256,
         size=answer.size,
         findings=[_finding(found) for found in report["findings"]],
-        history=_history(report),
+        history=history.ancestors(report.get("manifest"), answer.crjson),
+        making=history.making(answer.crjson),
+        signed_at=_moment(str((report.get("manifest") or {}).get("signed_at") or "")),
         clip=_clip(report.get("record")),
         downloads=list(_downloads(answer)),
     )
@@ -169,16 +159,13 @@ def _finding(found: dict[str, Any]) -> dict[str, Any]:
     return {**found, "text": text, "tone": _TONES.get(found["status"], "plain")}
 
 
-def _history(report: dict[str, Any]) -> tuple[Ancestor, ...]:
-    manifest = report.get("manifest") or {}
-    return tuple(
-        Ancestor(
-            str(item.get("title") or "an earlier file"),
-            _RELATIONS.get(str(item.get("relationship")), "related to"),
-            tuple(map(str, item.get("failures") or ())),
-        )
-        for item in manifest.get("ancestors") or ()
-    )
+def _moment(text: str) -> datetime | str:
+    """A manifest's time as a time; as it stands when it is none."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return found.astimezone(UTC) if found.tzinfo else text
 
 
 def _clip(record_id: str | None) -> dict[str, Any] | None:

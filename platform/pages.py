@@ -190,7 +190,7 @@ def verify(request: HttpRequest) -> HttpResponse:
     except BylineError as error:
         context, code = {"problem": error.as_dict()}, error.status
     except Throttled as error:
-        wait = int(error.wait or 60)
+        wait = int(getattr(error, "wait", None) or 60)
         context, code = {"problem": TooManyRequests(f"that was a lot of files; wait {wait} s").as_dict()}, 429
         headers["Retry-After"] = str(wait)
     except APIException as error:

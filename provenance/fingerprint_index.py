@@ -25,16 +25,20 @@ RADIUS = 10
 MOST_CANDIDATES = 50_000
 _CHUNKS, _WIDTH = 4, 16
 
-# Answered from the index alone. A row past the limit is kept, whatever its distance: it tells that this
-# column was cut.
+# Answered from the index alone. `looked_at` tells whether this column was cut; a crowd of equal hashes is
+# one row from here on.
 _ARM = """(
-    select phash64, bits, place from (
-        select phash64, bit_count((phash64 # %(key)s)::bit(64)) bits, row_number() over () place
-        from byline_provenance_indexedframe where chunk{n} = any(%(chunk{n})s::int[]) limit %(most)s + 1
-    ) looked_at where bits <= %(radius)s or place > %(most)s
+    select phash64, bit_count((phash64 # %(key)s)::bit(64)) bits, sum(same) over () looked_at from (
+        select phash64, count(*) same from (
+            select phash64 from byline_provenance_indexedframe
+            where chunk{n} = any(%(chunk{n})s::int[]) limit %(most)s + 1
+        ) entries group by phash64
+    ) hashes
 )"""
 _QUERY = """
-with candidates as materialized (@arms@), near as (
+with candidates as materialized (
+    select phash64, bits, looked_at from (@arms@) arms where bits <= %(radius)s or looked_at > %(most)s
+), near as (
     select distinct phash64, bits from candidates where bits <= %(radius)s order by bits limit %(hits)s + 1
 ), hits as (
     select frame.record_id, frame.phash256, near.bits from near
@@ -44,9 +48,9 @@ with candidates as materialized (@arms@), near as (
     where record.published or not %(published_only)s
     order by near.bits limit %(hits)s + 1
 )
-select record_id, phash256, exists (select 1 from candidates where place > %(most)s) from hits
+select record_id, phash256, exists (select 1 from candidates where looked_at > %(most)s) from hits
 union all
-select null, null, exists (select 1 from candidates where place > %(most)s)
+select null, null, exists (select 1 from candidates where looked_at > %(most)s)
 """.replace("@arms@", " union all ".join(_ARM.format(n=n) for n in range(_CHUNKS)))
 
 
@@ -58,7 +62,7 @@ class DatabaseFrames:
 
     def near(self, key: int, *, radius: int = RADIUS) -> Hits:
         """Frames within `radius` bits of a 64-bit hash, the nearest MOST_HITS of them first."""
-        values = {
+        values: dict[str, int | list[int]] = {
             "key": key - 2**64 if key >= 2**63 else key,
             "radius": radius,
             "most": MOST_CANDIDATES,

@@ -141,17 +141,25 @@ def build(
     }
 
 
-def receipt(software_version: str, title: str, data: dict[str, Any]) -> dict[str, Any]:
-    """The builder JSON of an update manifest that only adds `c2pa.repository-receipt`.
+def receipt(
+    software_version: str, title: str, data: dict[str, Any], held: tuple[dict[str, Any], ...]
+) -> dict[str, Any]:
+    """The builder JSON of an update manifest that adds `c2pa.repository-receipt` to a signed file.
 
-    The published text gives the label and that it is JSON; the shape of `data` is ours, see docs.
+    `held` are the assertions of the manifest that is there: the audit proof and the marks are said
+    again, because a verifier looks for them in the newest manifest. The published text gives the
+    receipt's label and that it is JSON; the shape of `data` is ours, see docs/manifest.md.
     """
+    again = [
+        _created(str(assertion["label"]), assertion["data"])
+        for assertion in held
+        if assertion.get("label") in (AUDIT_LABEL, "c2pa.soft-binding")
+    ]
+    info = {"name": "Byline", "version": software_version, "specVersion": SPEC_VERSION}
     return {
-        "claim_generator_info": [
-            {"name": "Byline", "version": software_version, "specVersion": SPEC_VERSION}
-        ],
+        "claim_generator_info": [info],
         "title": title,
-        "assertions": [{**_created(RECEIPT_LABEL, data), "kind": "Json"}],
+        "assertions": [{**_created(RECEIPT_LABEL, data), "kind": "Json"}, *again],
     }
 
 

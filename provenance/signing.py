@@ -15,13 +15,14 @@ a word).
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from byline.audit.base.errors import BylineError
 from byline.provenance import formats, reading, signers, timestamps
 from byline.provenance.ingredients import Ingredient, add_to, entries, examine
-from byline.provenance.manifest import SPEC_VERSION, receipt
+from byline.provenance.manifest import receipt
 from byline.provenance.trust import TrustBundle
 
 SIGNABLE = {"video/mp4", "audio/mp4", "audio/wav", "audio/mpeg", "image/png", "image/jpeg"}
@@ -89,8 +90,7 @@ def add_receipt(source: Path, destination: Path, data: dict[str, Any]) -> bytes:
         destination.unlink(missing_ok=True)
         raise SigningFailed("only a signed file takes a receipt")
     _check(source)
-    generator = held.generator.rpartition(" ")[2] or SPEC_VERSION
-    update = receipt(generator, held.title or "receipt", data)
+    update = receipt(version("byline"), held.title or "receipt", data, held.assertions)
 
     def sign(media: BinaryIO, target: BinaryIO) -> bytes:
         return _sign(update, found.mime, media, target, update=True)

@@ -63,14 +63,13 @@ class TrustBundle:
             raise BadTrustBundle(f"the file is not a {_KIND} of version 1 or 2")
         log = data.get("log")
         revoked = data.get("revoked", _NOTHING)
-        well_formed = (
-            set(data) - _OPTIONAL[version] == _FIELDS
-            and isinstance(log, dict)
-            and set(log) == {"origin", "vkey"}
-            and isinstance(revoked, dict)
-            and set(revoked) == set(_NOTHING)
-        )
-        if not well_formed:
+        if (
+            set(data) - _OPTIONAL[version] != _FIELDS
+            or not isinstance(log, dict)
+            or set(log) != {"origin", "vkey"}
+            or not isinstance(revoked, dict)
+            or set(revoked) != set(_NOTHING)
+        ):
             raise BadTrustBundle(f"the trust bundle does not have exactly the fields of version {version}")
         return cls._checked(
             data["c2pa_roots"],

@@ -80,6 +80,8 @@ def verify(
     held = reading.read(path, trust)
     if sidecar is not None and held.presence in ("absent", "remote", "unsupported"):
         held = reading.read(path, trust, manifest=sidecar)
+        if held.presence != "read":
+            held = ManifestReading("damaged", detail="the manifest beside the file cannot be read")
         file["sidecar"] = True
     media, unreadable = _media(path, records, held)
     evidence = lookup.gather(media, records, tell_all=tell_all)
@@ -93,10 +95,10 @@ def verify(
 
 
 def sidecar_of(path: Path) -> bytes | None:
-    """The manifest store beside a file: FILE.c2pa, or the same name with .c2pa for its ending."""
-    for beside in (path.with_name(f"{path.name}.c2pa"), path.with_suffix(".c2pa")):
-        if beside != path and beside.is_file() and beside.stat().st_size <= MAX_SIDECAR:
-            return beside.read_bytes()
+    """The manifest store that stands where formats.sidecar_of says, None without one."""
+    beside = formats.sidecar_of(path)
+    if beside != path and beside.is_file() and beside.stat().st_size <= MAX_SIDECAR:
+        return beside.read_bytes()
     return None
 
 

@@ -25,7 +25,7 @@ from byline.provenance.decode import Unreadable
 
 
 class EvidenceSerializer(serializers.Serializer[Any]):
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     family = serializers.ChoiceField(["credential", "mark", "registry", "declaration", "forensic"])
     applicable = serializers.BooleanField()
     finding = serializers.CharField(help_text="What this source found, or why it could not look.")

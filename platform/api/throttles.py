@@ -41,7 +41,7 @@ class _PerClient(SimpleRateThrottle):
     rates: dict[str, str] = {"verify": "60/hour", "lookup": "600/hour", "report": "10/hour"}
 
     def get_rate(self) -> str:
-        return str(self.THROTTLE_RATES.get(self.scope) or self.rates[self.scope])
+        return str(self.THROTTLE_RATES.get(str(self.scope)) or self.rates[str(self.scope)])
 
     def get_cache_key(self, request: Request, view: Any) -> str | None:
         if request.user is not None and request.user.has_perm(PERMISSION):

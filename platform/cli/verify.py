@@ -109,7 +109,6 @@ def _sidecar(args: argparse.Namespace) -> bytes | None:
 
 def trust_of(args: argparse.Namespace) -> "TrustBundle":
     from byline.audit.base import keyring
-    from byline.platform.cli.session import django_ready
     from byline.provenance.trust import TrustBundle
 
     if args.trust:
@@ -118,6 +117,10 @@ def trust_of(args: argparse.Namespace) -> "TrustBundle":
                 f"no trust bundle at {args.trust}", help="Export one with `byline trust export`."
             )
         return TrustBundle.load(args.trust)
+    try:
+        from byline.platform.cli.session import django_ready
+    except ImportError as error:  # the verifier that an export carries belongs to no installation
+        raise InvalidInput("no trust bundle was given", help="Add --trust trust.json.") from error
     django_ready()
     if keyring.path("c2pa_ca_cert").exists():
         return TrustBundle.from_installation()

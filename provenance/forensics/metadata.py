@@ -156,7 +156,7 @@ def _jpeg(data: bytes) -> tuple[dict[str, float], list[str]]:
 
 
 def _png(data: bytes) -> tuple[dict[str, float], list[str]]:
-    at, names = 8, []
+    at, names = 8, list[bytes]()
     while at + 12 <= len(data) and len(names) < _MAX_PARTS:
         size, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         names.append(name)
@@ -169,7 +169,7 @@ def _png(data: bytes) -> tuple[dict[str, float], list[str]]:
 
 
 def _mp4(data: bytes) -> tuple[dict[str, float], list[str]]:
-    at, names = 0, []
+    at, names = 0, list[bytes]()
     while at + 8 <= len(data) and len(names) < _MAX_PARTS:
         size, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         if size == 1 and at + 16 <= len(data):

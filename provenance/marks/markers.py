@@ -2,7 +2,7 @@
 
 Our own two marks unless the setting says otherwise. A class is made with the keys and its CONFIG as
 keyword arguments; what it cannot carry, or weights that are missing, is a configuration error at
-start (E030) and not a surprise in the middle of a job. A class without a declared `alg` is refused,
+start (E030, E033) and not a surprise in the middle of a job. A class without a declared `alg` is refused,
 since a manifest could not name it.
 """
 
@@ -20,6 +20,7 @@ from byline.audit.base.errors import BylineError, ConfigurationError
 from byline.provenance.marks.algorithms import alg_of
 
 Medium = Literal["video", "audio"]
+OWN = {"io.byline.video.ss64.1", "io.byline.audio.ss32.1"}
 ID_BITS: dict[str, int] = {"video": 64, "audio": 32}  # what a record's ids need
 
 
@@ -62,13 +63,24 @@ def load(medium: Medium, keys: Sequence[bytes], **tuning: Any) -> Any:
 
 @register(Tags.compatibility)
 def check_watermarkers(app_configs: Any = None, **_: Any) -> Iterable[CheckMessage]:
-    """E030: a mark that is wrongly configured or whose weights are not the pinned ones."""
+    """E030: a mark that is wrongly configured, or whose weights are not the pinned ones. E033: a good one
+    that could write clips which nobody finds again."""
     for medium in ("video", "audio"):
         if conf.get("WATERMARKERS").get(medium) == conf.DEFAULTS["WATERMARKERS"][medium]:
             continue  # our own, known to be right; making it would load SciPy at every start
         try:
-            marker = load(medium, [bytes(32)])  # type: ignore[arg-type]
+            marker = load(medium, [bytes(32)])
             if hasattr(marker, "self_check"):
                 marker.self_check()
         except BylineError as error:
             yield Error(str(error), hint=error.help, id="byline.E030")
+            continue
+        alg = alg_of(marker).alg
+        if alg not in OWN:
+            # Fail closed: reading back and looking up records know our own marks alone, so every clip
+            # would be made, fail its read-back and be thrown away.
+            yield Error(
+                f"{alg} is ready, but records of this release are found by our own {medium} mark only.",
+                hint=f"Take BYLINE['WATERMARKERS'][{medium!r}] out; use the adapter from your own code.",
+                id="byline.E033",
+            )

@@ -11,6 +11,7 @@ The parts: video_embed.py (and video_torch.py) put it in, video_geometry.py and 
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -31,18 +32,19 @@ from byline.provenance.marks.video_search import (
     PAYLOAD_BITS,
     Clip,
     Found,
-    Guess,
     Judge,
     KeyTiles,
     Search,
 )
+from byline.provenance.marks.video_torch import TorchPainter
 
 MIN_SIDE = 96  # below it a chip is under one pixel
 MAX_SIDE = 16384
 MAX_KEYS = 16
-FOLLOWED = 6  # guesses that are followed to a decoding at each step of the search
-BENT = 2  # of them, how many also through a perspective
-SQUEEZES = (1.0, 3 / 4, 4 / 3, 9 / 16, 16 / 9)  # changes of aspect that editors and players make
+FOLLOWED = 4  # guesses that are followed to a decoding at each step of the search
+CROPS = (0.72, 1.5)  # scales of the tile grid that are tried one by one
+INSETS = (0.8, 1.3)  # the same on planes of twice the resolution
+SQUEEZES = (3 / 4, 4 / 3, 9 / 16, 16 / 9)  # changes of aspect that editors and players make
 
 
 class VideoMark:
@@ -60,28 +62,31 @@ class VideoMark:
         keys: Sequence[bytes],
         *,
         psnr_db: float = 42.7,
-        flat_psnr_db: float = 47.5,
+        flat_psnr_db: float = 46.0,
         max_frames: int = 48,
     ) -> None:
         if not 1 <= len(keys) <= MAX_KEYS:
             raise UnmarkableInput(f"a mark needs at least one key and takes at most {MAX_KEYS}")
         self._keys = [KeyTiles(key) for key in keys]
-        self._rms = 255 / 10 ** (psnr_db / 20)
-        self._flat_rms = 255 / 10 ** (flat_psnr_db / 20)
+        self._levels = 255 / 10 ** (psnr_db / 20), 255 / 10 ** (flat_psnr_db / 20)
         self._max_frames = max_frames
 
     def embed(self, frames: Iterable[Frame], payload: int) -> Iterator[Frame]:
         """Yield each (H, W, 3) uint8 RGB frame with the mark in its luma, chroma differences untouched.
 
-        Streaming: one frame in, one out. BadPayload, or UnmarkableInput for frames of a wrong shape.
+        Streaming: one frame in, one out. Torch tensors come back as tensors on the device they were on.
+        BadPayload, or UnmarkableInput for frames of a wrong shape.
         """
         tiles = self._keys[0].tiles(payload)
         angles = Turn(self._keys[0].key, LABEL, payload).angles()
-        painter: Painter | None = None
+        painter: Any = None
         for frame in frames:
-            _check_frame(frame)
-            if painter is None or painter.shape != frame.shape[:2]:
-                painter = Painter(tiles, *frame.shape[:2], self._rms, self._flat_rms)
+            height, width = _checked_size(frame)
+            if painter is None or painter.shape != (height, width):
+                if isinstance(frame, np.ndarray):
+                    painter = Painter(tiles, height, width, self._levels)
+                else:
+                    painter = TorchPainter(tiles, height, width, self._levels, frame.device)
             yield painter.add(frame, next(angles))
 
     def detect(
@@ -98,7 +103,7 @@ class VideoMark:
         picked = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), self._max_frames)).round())
         chosen = [frames[int(i)] for i in picked]
         for frame in chosen:
-            _check_frame(frame)
+            _checked_size(frame)
             if frame.shape != chosen[0].shape:
                 raise UnmarkableInput("all frames of a clip must have one size")
         judge = Judge(self._keys, wanted, *thresholds(len(self._keys), wanted))
@@ -131,48 +136,46 @@ def _steps(search: Search, frames: Sequence[Frame], fps: float) -> Iterator[Foun
     """From the likely and cheap to the rare and dear."""
     clip = Clip(frames, geometry.WORK_SHORT, fps)
     yield from search.upright(clip)
+    near = search.near[:]
     rows, columns = geometry.picture_area(frames)
     inside = [np.ascontiguousarray(frame[rows, columns]) for frame in frames]
     height, width = inside[0].shape[:2]
     if inside[0].shape != frames[0].shape and min(height, width) >= MIN_SIDE:
         yield from search.upright(Clip(inside, geometry.WORK_SHORT, fps))
-    lattice = search.lattice(clip, FOLLOWED)
-    yield from search.follow(clip, lattice)
-    scanned = search.scanned(clip, _upright_poses(0.7, 1.5, SQUEEZES), FOLLOWED)
-    yield from search.follow(clip, scanned)
-    yield from search.bend(clip, _top([*lattice, *scanned], BENT))
-    fine = Clip(frames, 2 * geometry.WORK_SHORT, fps)
-    small = [*search.scanned(fine, _upright_poses(0.8, 1.3, (1.0,)), FOLLOWED), *search.lattice(fine, FOLLOWED)]
-    yield from search.follow(fine, _top(small, FOLLOWED))
+    scanned = search.scanned(clip, _upright_poses(*CROPS, SQUEEZES), FOLLOWED)
+    yield from search.follow(clip, [*scanned, *near])
+    yield from search.follow(clip, search.lattice(clip, FOLLOWED))
+    fine = Clip(frames[::2], 2 * geometry.WORK_SHORT, fps / 2)
+    yield from search.follow(fine, search.scanned(fine, _upright_poses(*INSETS, ()), FOLLOWED))
 
 
 def _upright_poses(low: float, high: float, squeezes: Sequence[float]) -> list[Pose]:
+    """All scales in a range, and the whole picture squeezed in one direction."""
     scales = np.exp(np.arange(math.log(low), math.log(high), 0.006))
-    return [Pose(float(s * q**0.5), float(s / q**0.5)) for q in squeezes for s in scales]
+    same = [Pose(float(scale), float(scale)) for scale in scales]
+    return same + [pose for q in squeezes for pose in (Pose(q, 1.0), Pose(1.0, q))]
 
 
-def _top(guesses: Sequence[Guess], count: int) -> list[Guess]:
-    return sorted(guesses, key=lambda guess: -guess.score)[:count]
-
-
-def _check_frame(frame: Frame) -> None:
-    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+def _checked_size(frame: Any) -> tuple[int, int]:
+    """(H, W) of an array, or of a tensor, that can be marked; UnmarkableInput otherwise."""
+    kind = str(getattr(frame, "dtype", "")).removeprefix("torch.")
+    if kind != "uint8" or frame.ndim != 3 or frame.shape[2] != 3:
         raise UnmarkableInput("a frame is an (H, W, 3) array of uint8")
-    if not min(frame.shape[:2]) >= MIN_SIDE or max(frame.shape[:2]) > MAX_SIDE:
+    height, width = int(frame.shape[0]), int(frame.shape[1])
+    if not min(height, width) >= MIN_SIDE or max(height, width) > MAX_SIDE:
         raise UnmarkableInput(f"a frame's sides must lie between {MIN_SIDE} and {MAX_SIDE} pixels")
+    return height, width
 
 
 def _describe(found: Found) -> str:
-    pose = found.pose
     words = ["mirrored"] if found.mirrored else []
-    if pose == Pose():
+    sx, sy, turn, tilt = geometry.described(found.matrix, found.size)
+    if max(abs(sx - 1), abs(sy - 1), abs(turn), tilt) < 1e-6:
         return words[0] if words else "as embedded"
-    if abs(pose.sx / pose.sy - 1) > 0.02:
-        words.append(f"tile grid at {pose.sx:.0%} x {pose.sy:.0%} of its expected size")
-    else:
-        words.append(f"tile grid at {pose.sx:.0%} of its expected size")
-    if abs(pose.angle) > np.deg2rad(0.2):
-        words.append(f"turned by {abs(np.rad2deg(pose.angle)):.1f} degrees")
-    if pose.g or pose.h:
+    stretched = f"{sx:.0%} x {sy:.0%}" if abs(sx / sy - 1) > 0.02 else f"{sx:.0%}"
+    words.append(f"tile grid at {stretched} of its expected size")
+    if abs(turn) > np.deg2rad(0.3):
+        words.append(f"turned by {abs(np.rad2deg(turn)):.1f} degrees")
+    if tilt > 0.01:
         words.append("in perspective")
     return ", ".join(words)

@@ -5,7 +5,7 @@ Promises: only luma moves; the energy over a frame is bounded by `psnr_db` and i
 cos(theta) A + sin(theta) B, and theta turns once in about PERIOD frames, so that no dirty window
 hangs before a quiet scene and the mean over a clip shows no mark. Start, speed and direction of
 the turn come from key and payload: outputs of one key cannot be averaged frame by frame either.
-`Turn` and `levels` are shared with the torch path (video_torch.py).
+The numbers are shared with the torch path (video_torch.py).
 """
 
 import math
@@ -19,11 +19,15 @@ from byline.provenance.marks.base import Frame
 from byline.provenance.marks.patterns import stream
 from byline.provenance.marks.video_geometry import SHORT_CHIPS, TILE_CHIPS, Plane
 
-PERIOD = (54, 66)  # frames for one turn: 2.5 s at 24 frames per second
-HOLD = 3  # frames between two steps of the turn
+PERIOD = (56, 64)  # frames for one turn: 2.5 s at 24 frames per second
+HOLD = 12  # frames between two steps of the turn: a codec pays for every step
 BUSY_GAIN, BUSY_CAP = 0.5, 6.0  # amplitude gained per grey level of texture, up to this level
-TEXTURED_AREA = 0.3  # share of a frame that must be busy for the full energy
+TEXTURED_AREA = 0.15  # share of a frame that must be busy for the full energy
+GRAINLESS, DRAWN_LESS = 0.02, 0.25  # gradient energy of a drawn area; amplitude it goes without
 MASK_SHORT = 180  # lines on which the mask is computed
+ZERO = 128  # what "no change" is in an unsigned plane
+REUSE = 3  # frames that one computed change may serve
+GLANCE, CUT = 16, 12.0  # every 16th pixel; mean change in grey levels that is a new scene
 
 
 class Turn:
@@ -43,28 +47,37 @@ class Turn:
 
 
 class Painter:
-    """Adds the mark to frames of one size."""
+    """Adds the mark to frames of one size.
 
-    def __init__(self, tiles: NDArray[np.float32], height: int, width: int, rms: float, flat_rms: float) -> None:
+    The change is computed once for REUSE frames; a cut in between starts it afresh, so that no scene
+    is marked by the strengths of another one.
+    """
+
+    def __init__(
+        self, tiles: NDArray[np.float32], height: int, width: int, levels: tuple[float, float]
+    ) -> None:
         self._one, self._other = (spread(tile, height, width) for tile in tiles)
-        self._dither = dither(height, width)
-        self._rms, self._flat_rms = rms, flat_rms
+        self._offset = dither(height, width) + ZERO
+        self._levels = levels
         self._angle = math.nan
-        self._pattern = self._one
+        self._age = 0
+        self._glance = np.empty(0, np.int16)
+        self._change = np.empty(0, np.uint8)
         self.shape = height, width
 
     def add(self, frame: Frame, angle: float) -> Frame:
-        if angle != self._angle:
-            self._pattern = cv2.addWeighted(self._one, math.cos(angle), self._other, math.sin(angle), 0)
-            self._angle = angle
-        height, width = self.shape
-        gain = strength(frame, self._rms, self._flat_rms)
-        wide = cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR)
-        cv2.multiply(wide, self._pattern, dst=wide)
-        cv2.add(wide, self._dither, dst=wide)
-        up, down = cv2.convertScaleAbs(np.maximum(wide, 0)), cv2.convertScaleAbs(np.minimum(wide, 0))
-        raised = cv2.add(frame, cv2.cvtColor(up, cv2.COLOR_GRAY2RGB))
-        return np.asarray(cv2.subtract(raised, cv2.cvtColor(down, cv2.COLOR_GRAY2RGB), dst=raised), np.uint8)
+        glance = frame[::GLANCE, ::GLANCE, 1].astype(np.int16)
+        self._age += 1
+        stale = angle != self._angle or self._age >= REUSE
+        if stale or np.abs(glance - self._glance).mean() > CUT:
+            self._angle, self._age, self._glance = angle, 0, glance
+            pattern = cv2.addWeighted(self._one, math.cos(angle), self._other, math.sin(angle), 0)
+            gain = strength(frame, *self._levels)
+            wide = cv2.resize(gain, self.shape[::-1], interpolation=cv2.INTER_LINEAR)
+            cv2.multiply(wide, pattern, dst=wide)
+            cv2.add(wide, self._offset, dst=wide)
+            self._change = cv2.cvtColor(cv2.convertScaleAbs(wide), cv2.COLOR_GRAY2RGB)
+        return np.asarray(cv2.addWeighted(frame, 1, self._change, 1, -ZERO), np.uint8)
 
 
 def spread(tile: NDArray[np.float32], height: int, width: int) -> Plane:
@@ -120,6 +133,9 @@ def strength(frame: Frame, high: float, flat: float) -> Plane:
     mask = light * (1.0 + BUSY_GAIN * np.minimum(busy, BUSY_CAP))
     # Captions on flat grounds are busy too: a frame earns the higher energy only by area.
     textured = min(float(np.mean(busy > 1.0)) / TEXTURED_AREA, 1.0)
-    energy = flat + textured * (high - flat)
-    gain = min(flat / rms(light), energy / rms(mask))
+    # Drawn areas without any grain show a mark most and need it least: nothing there hides it.
+    drawn = float(np.mean(xx + yy < GRAINLESS))
+    level = flat * (1 - drawn * DRAWN_LESS)
+    energy = level + textured * (high - level)
+    gain = min(level / rms(light), energy / rms(mask))
     return np.asarray(mask * gain, np.float32)

@@ -9,7 +9,7 @@ template lives in video_search.py.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -31,25 +31,41 @@ ROTATION_DEG = 9.0
 FLAT_BORDER = 3.0  # grey levels: below this deviation a line is part of a bar, not of the picture
 
 
+Matrix = NDArray[np.float64]  # (3, 3): from upright tile grid to the plane, (x, y, 1) columns
+
+
 @dataclass(frozen=True)
 class Pose:
-    """The plane shows the tile grid `sx` x `sy` times too large, turned by `angle` radians, sheared, in
-    perspective: g and h are the changes of depth from the centre to the right and lower border."""
+    """A guess: the plane shows the tile grid `sx` x `sy` times too large, turned by `angle` radians."""
 
     sx: float = 1.0
     sy: float = 1.0
     angle: float = 0.0
-    shear: float = 0.0
-    g: float = 0.0
-    h: float = 0.0
 
-    def moved(self, **steps: float) -> "Pose":
-        """Scales by a factor exp(step), everything else by addition."""
-        values = {
-            name: getattr(self, name) * math.exp(step) if name in ("sx", "sy") else getattr(self, name) + step
-            for name, step in steps.items()
-        }
-        return replace(self, **values)
+    def matrix(self, shape: Sequence[int], mirrored: bool) -> tuple[Matrix, tuple[int, int]]:
+        """For a plane of this (H, W, ...): the map from the upright plane, and that plane's (H, W)."""
+        margin = 1.0 if self.angle == 0 else 1.1  # corners stay inside
+        height, width = int(shape[0] / self.sy * margin), int(shape[1] / self.sx * margin)
+        c, s = math.cos(self.angle), math.sin(self.angle)
+        linear = np.array([[c, -s], [s, c]]) @ np.diag([-self.sx if mirrored else self.sx, self.sy])
+        matrix = np.eye(3)
+        matrix[:2, :2] = linear
+        centre = np.array([(width - 1) / 2, (height - 1) / 2])
+        matrix[:2, 2] = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2]) - linear @ centre
+        return matrix, (height, width)
+
+
+def described(matrix: Matrix, size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """(scale in x, scale in y, turn in radians, largest change of depth) of a map at the plane's centre."""
+    x, y = (size[1] - 1) / 2, (size[0] - 1) / 2
+    depth = matrix[2] @ (x, y, 1)
+    at = (matrix @ (x, y, 1))[:2] / depth
+    columns = (matrix[:2, :2] - np.outer(at, matrix[2, :2])) / depth
+    mirrored = -1.0 if np.linalg.det(columns) < 0 else 1.0
+    turn = math.atan2(mirrored * columns[1, 0], mirrored * columns[0, 0])
+    sx = float(np.linalg.norm(columns[:, 0]))
+    tilt = max(abs(matrix[2, 0] / depth * size[1] / 2), abs(matrix[2, 1] / depth * size[0] / 2))
+    return sx, float(abs(np.linalg.det(columns)) / sx), turn, float(tilt)
 
 
 def residual(frame: Frame, short: int) -> Plane:
@@ -79,7 +95,8 @@ WHITENING = 0.5
 
 
 def tones(stack: NDArray[np.float32], cycles: Sequence[float]) -> NDArray[np.float32]:
-    """(N, ...) over time -> (len(cycles), ..., 2): what turns `cycles` times over the clip, real and imaginary."""
+    """(N, ...) over time -> (len(cycles), ..., 2): real and imaginary part of what turns
+    `cycles` times over the clip."""
     count = len(stack)
     turn = np.exp(-2j * np.pi * np.outer(cycles, np.arange(count)) / count)
     turn -= np.where(np.asarray(cycles) > 0.4, turn.mean(1), 0)[:, None]  # what stands still is no tone
@@ -99,28 +116,13 @@ def picture_area(frames: Sequence[Frame]) -> tuple[slice, slice]:
     return areas[0], areas[1]
 
 
-def rectify(plane: Plane, pose: Pose) -> Plane:
-    """The plane with the tile grid at scale 1 and upright, a little larger so that corners stay inside."""
-    height, width = plane.shape[:2]
-    margin = 1.0 if pose.angle == 0 and pose.g == 0 and pose.h == 0 else 1.1
-    out_h, out_w = int(height / pose.sy * margin), int(width / pose.sx * margin)
-    matrix = _homography(pose, (height, width), (out_h, out_w))
-    return np.asarray(
-        cv2.warpPerspective(plane, matrix, (out_w, out_h), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP),
-        np.float32,
-    )
-
-
-def _homography(pose: Pose, source: tuple[int, int], target: tuple[int, int]) -> NDArray[np.float64]:
-    c, s = math.cos(pose.angle), math.sin(pose.angle)
-    linear = np.array([[c, -s], [s, c]]) @ np.array([[pose.sx, pose.shear * pose.sx], [0, pose.sy]])
-    core = np.eye(3)
-    core[:2, :2] = linear
-    core[2, :2] = 2 * pose.g / target[1], 2 * pose.h / target[0]
-    to, back = np.eye(3), np.eye(3)
-    to[:2, 2] = (source[1] - 1) / 2, (source[0] - 1) / 2
-    back[:2, 2] = -(target[1] - 1) / 2, -(target[0] - 1) / 2
-    return np.asarray(to @ core @ back)
+def rectify(plane: Plane, matrix: Matrix, size: tuple[int, int]) -> Plane:
+    """The plane with the tile grid upright and at scale 1, (H, W) = `size`."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    if matrix[2, 0] == 0 and matrix[2, 1] == 0:
+        straight = (matrix[:2] / matrix[2, 2]).astype(np.float64)
+        return np.asarray(cv2.warpAffine(plane, straight, size[::-1], flags=flags), np.float32)
+    return np.asarray(cv2.warpPerspective(plane, matrix, size[::-1], flags=flags), np.float32)
 
 
 def fold(plane: Plane) -> Plane:
@@ -143,15 +145,15 @@ def folding(length: int, scale: float) -> NDArray[np.float32]:
 
 
 def folds_at(planes: NDArray[np.float32], sx: float, sy: float) -> NDArray[np.complex64]:
-    """(K, H, W, 2) complex planes -> (K, 72, 72) complex, folded upright at these scales: fast."""
-    count, height, width = planes.shape[:3]
-    rows = np.tensordot(folding(height, sy), planes, axes=(1, 1))  # (72, K, W, 2)
-    both = np.tensordot(rows, folding(width, sx), axes=(2, 1))  # (72, K, 2, 72)
+    """(H, K, 2, W) complex planes -> (K, 72, 72) complex, folded upright at these scales: fast."""
+    height, count, _, width = planes.shape
+    rows = folding(height, sy) @ planes.reshape(height, -1)
+    both = (rows.reshape(-1, width) @ folding(width, sx).T).reshape(PERIOD, count, 2, PERIOD)
     return np.asarray((both[:, :, 0] + 1j * both[:, :, 1]).transpose(1, 0, 2), np.complex64)
 
 
 def _autocorrelation(plane: Plane) -> Plane:
-    """Of an (H, W, 2) plane, circularly indexed, about N(0, 1) where nothing repeats; 0 where overlap is poor."""
+    """Of an (H, W, 2) plane, circularly indexed, about N(0, 1); 0 where the overlap is poor."""
     height, width = plane.shape[:2]
     shape = fft.next_fast_len(2 * height, real=True), fft.next_fast_len(2 * width, real=True)
     power = sum(np.abs(fft.rfft2(plane[..., part], shape)) ** 2 for part in range(2))
@@ -171,7 +173,9 @@ def lattice_poses(plane: Plane, count: int) -> list[tuple[float, Pose]]:
     angles = np.deg2rad(np.arange(-ROTATION_DEG, ROTATION_DEG + 0.1, 0.25))
     s, a = np.meshgrid(scales, angles, indexing="ij")
     turned = _lattice_score(corr, s * np.cos(a), s * np.sin(a), -s * np.sin(a), s * np.cos(a))
-    found = [(v, Pose(float(scales[i]), float(scales[i]), float(angles[j]))) for v, i, j in _peaks(turned, count)]
+    found = [
+        (v, Pose(float(scales[i]), float(scales[i]), float(angles[j]))) for v, i, j in _peaks(turned, count)
+    ]
     coarse = scales[::2]
     sx, sy = np.meshgrid(coarse, coarse, indexing="ij")
     upright = _lattice_score(corr, sx, np.zeros_like(sx), np.zeros_like(sx), sy)

@@ -10,17 +10,16 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
-
-import cv2
 
 from byline.provenance.marks import video_geometry as geometry
 from byline.provenance.marks.base import Frame
 from byline.provenance.marks.coding import TailBitingCode
 from byline.provenance.marks.patterns import Layout, scramble, unscramble
-from byline.provenance.marks.video_geometry import OVERSAMPLE, PERIOD, TILE_CHIPS, Plane, Pose
+from byline.provenance.marks.video_geometry import OVERSAMPLE, PERIOD, TILE_CHIPS, Matrix, Plane, Pose
 
 LABEL = "video v2"  # of every sub-key: another version of the pattern takes another label
 PAYLOAD_BITS = 64
@@ -40,7 +39,9 @@ class KeyTiles:
         self.template = (one + 1j * other).astype(np.complex64)
         mirrored = self.template[:, -np.arange(PERIOD)]
         # As found, turning the other way, and both again in the mirror.
-        self.variants = np.stack([_conj_template(t) for t in (self.template, np.conj(self.template), mirrored, np.conj(mirrored))])
+        self.variants = np.stack(
+            [_conj_template(t) for t in (self.template, np.conj(self.template), mirrored, np.conj(mirrored))]
+        )
 
     def tiles(self, payload: int) -> NDArray[np.float32]:
         """(2, 36, 36) of +-1 for a payload."""
@@ -75,10 +76,13 @@ class Guess:
 
 @dataclass(frozen=True)
 class Found:
+    """An accepted payload and the map from the upright tile grid to the plane it was read from."""
+
     payload: int
     key: int
-    pose: Pose
     mirrored: bool
+    matrix: Matrix
+    size: tuple[int, int]
 
 
 class Judge:
@@ -91,9 +95,7 @@ class Judge:
         self._candidates = candidates
         self._blind, self._short_list = blind, short_list
         self._left = [MAX_DECODINGS] * len(keys)
-        self._words = [
-            {scramble(k.key, LABEL, c, PAYLOAD_BITS): c for c in candidates or ()} for k in keys
-        ]
+        self._words = [{scramble(k.key, LABEL, c, PAYLOAD_BITS): c for c in candidates or ()} for k in keys]
         self.refused = False  # an accepted mark that is not on the short list: the answer is none
 
     def payload(self, index: int, chips: NDArray[np.floating], sync: float) -> int | None:
@@ -132,6 +134,15 @@ class Clip:
             self._tones = geometry.tones(self.stack, self.scan_cycles)
         return self._tones
 
+    def tone(self, cycles: float) -> Plane:
+        """(H, W, 2): what turns so often over the clip; negative for the other direction."""
+        nearest = int(np.abs(np.array(self.scan_cycles) - abs(cycles)).argmin())
+        if abs(self.scan_cycles[nearest] - abs(cycles)) < 0.02:
+            plane = self.tones[nearest]
+        else:
+            plane = geometry.tones(self.stack, [abs(cycles)])[0]
+        return plane if cycles >= 0 else plane * np.float32([1, -1])
+
     def folds(self) -> NDArray[np.float32]:
         return np.stack([geometry.fold(plane) for plane in self.stack])
 
@@ -149,27 +160,32 @@ def _scan_cycles(count: int, fps: float) -> list[float]:
 
 
 class Search:
-    """One call of detect(): the clip, the keys and what has been found out so far."""
+    """One call of detect(): the keys, the judge and the order of looking."""
 
     def __init__(self, keys: Sequence[KeyTiles], judge: Judge) -> None:
         self._keys = keys
         self._judge = judge
+        self.near: list[Guess] = []  # what a later step may still bend into place
 
     def upright(self, clip: Clip) -> Iterator[Found]:
         """As embedded or mirrored, any turn."""
         cycles = np.arange(0, clip.count / 2 + 0.5, 0.5)
         folds = geometry.tones(clip.folds(), cycles)
         guesses = self._guesses(folds[..., 0] + 1j * folds[..., 1], cycles, Pose())
-        for guess in _best(guesses, 3 * len(self._keys)):
-            yield from self._follow(clip, guess, bend=False)
+        self.near += best(guesses, 2)
+        for guess in best(guesses, 2 + len(self._keys)):
+            if guess.score >= GATE - 0.5:
+                matrix, size = guess.pose.matrix(clip.stack.shape[1:], guess.mirrored)
+                yield from self._decode(clip, guess, matrix, size)
 
     def scanned(self, clip: Clip, poses: Sequence[Pose], keep: int) -> list[Guess]:
         """Upright poses, fast."""
         guesses: list[Guess] = []
+        planes = np.ascontiguousarray(clip.tones.transpose(1, 0, 3, 2))
         for pose in poses:
-            folds = geometry.folds_at(clip.tones, pose.sx, pose.sy)
-            guesses += _best(self._guesses(folds, clip.scan_cycles, pose), 1)
-        return _best(guesses, keep)
+            folds = geometry.folds_at(planes, pose.sx, pose.sy)
+            guesses += best(self._guesses(folds, clip.scan_cycles, pose), 1)
+        return _apart(guesses, keep)
 
     def lattice(self, clip: Clip, keep: int) -> list[Guess]:
         """Poses that the picture's own autocorrelation suggests."""
@@ -179,77 +195,67 @@ class Search:
         poses.sort(key=lambda item: -item[0])
         guesses: list[Guess] = []
         for _, pose in poses[: 2 * keep]:
-            around = [pose.moved(angle=turn) for turn in ((-0.002, 0.002) if pose.angle else (0.0,))]
-            for near in around:
-                planes = [geometry.fold(geometry.rectify(plane, near)) for plane in clip.tones]
-                folds = np.stack(planes)
-                guesses += _best(self._guesses(folds[..., 0] + 1j * folds[..., 1], clip.scan_cycles, near), 1)
-        return _best(guesses, keep)
+            planes = [geometry.rectify(p, *pose.matrix(p.shape, mirrored=False)) for p in clip.tones]
+            folds = np.stack([geometry.fold(plane) for plane in planes])
+            guesses += best(self._guesses(folds[..., 0] + 1j * folds[..., 1], clip.scan_cycles, pose), 1)
+        return _apart(guesses, keep)
 
-    def _guesses(self, folds: NDArray[np.complexfloating], cycles: Sequence[float], pose: Pose) -> list[Guess]:
+    def _guesses(
+        self, folds: NDArray[np.complexfloating], cycles: Sequence[float], pose: Pose
+    ) -> list[Guess]:
         spectra = fft.fft2(folds.astype(np.complex64))
         guesses = []
         for index, key in enumerate(self._keys):
             for variant, transfer in enumerate(key.variants):
-                power = np.abs(fft.ifft2(spectra * transfer)) ** 2
+                surface = fft.ifft2(spectra * transfer)
+                power = surface.real**2 + surface.imag**2
                 scores = np.sqrt(2 * power.max((1, 2)) / (power.mean((1, 2)) + 1e-20))
+                sign = -1.0 if variant % 2 else 1.0
                 for score, turns in zip(scores, cycles, strict=True):
-                    sign = -1.0 if variant % 2 else 1.0
                     guesses.append(Guess(float(score), index, pose, variant >= 2, sign * float(turns)))
         return guesses
 
     # ------------------------------------------------------------------ one guess
 
     def follow(self, clip: Clip, guesses: Sequence[Guess]) -> Iterator[Found]:
+        """Fit the pose to the template, first without, then with perspective, and decode."""
         for guess in guesses:
-            yield from self._follow(clip, guess, bend=False)
+            key = self._keys[guess.key]
+            matrix, size = guess.pose.matrix(clip.stack.shape[1:], guess.mirrored)
+            whole = _phased(clip.tone(guess.cycles), key, matrix, size)
+            for bent in (False, True):
+                blocks = Blocks(geometry.rectify(whole, matrix, size), key)
+                fitted = matrix @ blocks.fit(bent)
+                if blocks.score < GATE:
+                    continue
+                matrix = fitted
+                yield from self._decode(clip, guess, matrix, size)
+                whole = clip.combined(self._weights(clip, guess, matrix, size))
 
-    def bend(self, clip: Clip, guesses: Sequence[Guess]) -> Iterator[Found]:
-        for guess in guesses:
-            yield from self._follow(clip, guess, bend=True)
-
-    def _follow(self, clip: Clip, guess: Guess, *, bend: bool) -> Iterator[Found]:
-        """Fit turn, pose and weights to the template, decoding on the way."""
-        pose = guess.pose
+    def _decode(self, clip: Clip, guess: Guess, matrix: Matrix, size: tuple[int, int]) -> Iterator[Found]:
         key = self._keys[guess.key]
-        weights = self._weights(clip, guess, pose)
-        for stage in range(3 if bend else 2):
-            whole = clip.combined(weights)
-            if stage == 1 and pose == Pose():
-                continue
-            if stage == 1:
-                pose = self._climb(whole, key, pose, guess.mirrored, ("sx", "sy", "angle", "shear"))
-            elif stage == 2:
-                pose = self._bend(whole, key, pose, guess.mirrored)
-            if stage:
-                weights = self._weights(clip, guess, pose)
-                whole = clip.combined(weights)
-            plane = geometry.rectify(whole, pose) if pose != Pose() else whole
-            plane = plane[:, ::-1] if guess.mirrored else plane
-            for local in (False, True):
-                chips, sync = _chips(plane, key, local)
-                payload = self._judge.payload(guess.key, chips, sync)
-                if payload is not None:
-                    yield Found(payload, guess.key, pose, guess.mirrored)
-                if self._judge.refused:
-                    return
+        whole = clip.combined(self._weights(clip, guess, matrix, size))
+        plane = geometry.rectify(whole, matrix, size)
+        for local in (False, True):
+            chips, sync = _chips(plane, key, local)
+            payload = self._judge.payload(guess.key, chips, sync)
+            if payload is not None:
+                yield Found(payload, guess.key, guess.mirrored, matrix, size)
+            if self._judge.refused:
+                return
 
-    def _weights(self, clip: Clip, guess: Guess, pose: Pose) -> NDArray[np.complex64]:
+    def _weights(
+        self, clip: Clip, guess: Guess, matrix: Matrix, size: tuple[int, int]
+    ) -> NDArray[np.complex64]:
         """(N,) complex: how strongly and at which angle the template stands in each frame."""
-        key = self._keys[guess.key]
-        if pose == Pose():
-            folds = clip.folds()
-        else:
-            folds = np.stack([geometry.fold(geometry.rectify(plane, pose)) for plane in clip.stack])
-        if guess.mirrored:
-            folds = folds[:, :, -np.arange(PERIOD)]
+        transfer = self._keys[guess.key].variants[0]
+        folds = np.stack([geometry.fold(geometry.rectify(plane, matrix, size)) for plane in clip.stack])
         count = clip.count
         still = abs(guess.cycles) < 0.4
         spectra = fft.fft2(folds.astype(np.complex64))
         spectra -= 0 if still else spectra.mean(0)
         time = np.arange(count) / count
         tone = np.tensordot(np.exp(-2j * np.pi * guess.cycles * time), spectra, axes=1)
-        transfer = key.variants[0]
         power = np.abs(fft.ifft2(tone * transfer))
         dy, dx = np.unravel_index(int(power.argmax()), power.shape)
         shift = np.exp(2j * np.pi * (fft.fftfreq(PERIOD)[:, None] * dy + fft.fftfreq(PERIOD)[None] * dx))
@@ -261,49 +267,131 @@ class Search:
         wave = np.exp(2j * np.pi * turns * time)
         base = track / wave
         width = max(2.0, count / 8)
-        smooth = ndimage.gaussian_filter1d(base.real, width) + 1j * ndimage.gaussian_filter1d(base.imag, width)
+        smooth = ndimage.gaussian_filter1d(base.real, width) + 1j * ndimage.gaussian_filter1d(
+            base.imag, width
+        )
         weights = smooth * wave / noise
         return np.asarray(weights / (np.linalg.norm(weights) + 1e-20), np.complex64)
 
-    def _climb(self, plane: Plane, key: KeyTiles, pose: Pose, mirrored: bool, names: Sequence[str]) -> Pose:
-        """Coordinate ascent of the template's correlation over the named parameters."""
-        best = _fit(plane, key, pose, mirrored)
-        for step in (0.003, 0.0015, 0.0007):
-            for _ in range(3):
-                before = best
-                for name in names:
-                    for sign in (1, -1):
-                        other = pose.moved(**{name: sign * step * (2 if name in "gh" else 1)})
-                        value = _fit(plane, key, other, mirrored)
-                        if value > best:
-                            best, pose = value, other
-                            break
-                if best == before:
-                    break
-        return pose
 
-    def _bend(self, plane: Plane, key: KeyTiles, pose: Pose, mirrored: bool) -> Pose:
-        """A mild perspective: first a coarse look around, then the ascent over everything."""
-        tilts = np.linspace(-0.06, 0.06, 7)
-        around = [pose.moved(g=float(g), h=float(h)) for g in tilts for h in tilts]
-        pose = max(around, key=lambda near: _fit(plane, key, near, mirrored))
-        return self._climb(plane, key, pose, mirrored, ("sx", "sy", "angle", "shear", "g", "h"))
+class Blocks:
+    """Where the template fits in each region of a rectified plane, and the map that joins the regions.
+
+    Each region's correlation with the template is computed once, for all shifts; a map that moves the
+    regions is then scored by looking values up, so that thousands of maps can be tried.
+    """
+
+    def __init__(self, plane: Plane, key: KeyTiles) -> None:
+        height, width = plane.shape[:2]
+        edge = max(48, min(height, width) // 5)
+        tops, lefts = range(0, height - edge // 2, edge), range(0, width - edge // 2, edge)
+        centres, folds = [], []
+        for top in tops:
+            for left in lefts:
+                part = plane[top : top + edge, left : left + edge]
+                canvas = np.zeros((2 * PERIOD, 2 * PERIOD, 2), np.float32)
+                y, x = top % PERIOD, left % PERIOD
+                part = part[: 2 * PERIOD - y, : 2 * PERIOD - x]
+                canvas[y : y + part.shape[0], x : x + part.shape[1]] = part
+                folds.append(geometry.fold(canvas))
+                centres.append((left + part.shape[1] / 2, top + part.shape[0] / 2))
+        whole = np.stack(folds)
+        spectra = fft.fft2((whole[..., 0] + 1j * whole[..., 1]).astype(np.complex64))
+        surfaces = fft.ifft2(spectra * key.variants[1]).real
+        self._noise = float(np.sqrt((surfaces.var((1, 2))).sum())) + 1e-20
+        self._surfaces = surfaces.astype(np.float32).ravel()
+        self._middle = np.array([width / 2, height / 2])
+        self._unit = width / 2
+        self._centres = (np.array(centres) - self._middle) / self._unit  # (B, 2) about +-1
+        total = surfaces.sum(0)
+        self._start = np.array(np.unravel_index(int(total.argmax()), total.shape))
+        self.score = float(total.max()) / self._noise
+
+    def fit(self, bent: bool) -> Matrix:
+        """The map (3, 3) from the plane in which the regions agree best to this plane."""
+        rng = np.random.default_rng(1)
+        # dx, dy in samples / unit; a, b, c, d of the linear part; g, h of the depth
+        spread = np.array([1.5 / self._unit] * 2 + [0.008] * 4 + [0.0] * 2)
+        mean = np.zeros(8)
+        if bent:
+            spread = np.array([3.0 / self._unit] * 2 + [0.025] * 4 + [0.04] * 2)
+        value = float(self._values(mean[None])[0])
+        if bent:
+            tried = mean + spread * rng.normal(size=(8000, 8))
+            likely = tried[np.argsort(-self._values(tried, coarse=True))[:50]]
+            values = self._values(likely)
+            if values.max() > value:
+                value, mean = float(values.max()), likely[int(values.argmax())]
+        for number in range(8):
+            tried = mean + spread * 0.65**number * rng.normal(size=(400, 8))
+            values = self._values(tried)
+            if values.max() > value:
+                value, mean = float(values.max()), tried[int(values.argmax())]
+        self.score = float(value) / self._noise
+        return self._matrix(mean)
+
+    def _values(self, maps: NDArray[np.float64], *, coarse: bool = False) -> NDArray[np.float64]:
+        """The template's sum over the regions for each of (n, 8) maps; `coarse` takes the nearest samples."""
+        x, y = self._centres.T.astype(np.float32)
+        dx, dy, a, b, c, d, g, h = (column[:, None] for column in maps.T.astype(np.float32))
+        depth = 1 + g * x + h * y
+        at_x = self._start[1] + self._unit * (((1 + a) * x + b * y + dx) / depth - x)
+        at_y = self._start[0] + self._unit * ((c * x + (1 + d) * y + dy) / depth - y)
+        base = PERIOD**2 * np.arange(len(self._centres))
+        if coarse:
+            near_x, near_y = np.rint(at_x).astype(int) % PERIOD, np.rint(at_y).astype(int) % PERIOD
+            return np.asarray(self._surfaces.take(base + near_y * PERIOD + near_x).sum(1))
+        low_x, low_y = np.floor(at_x).astype(int), np.floor(at_y).astype(int)
+        part_x, part_y = at_x - low_x, at_y - low_y
+        total = np.zeros(at_x.shape, np.float32)
+        for oy, wy in ((0, 1 - part_y), (1, part_y)):
+            row = base + (low_y + oy) % PERIOD * PERIOD
+            for ox, wx in ((0, 1 - part_x), (1, part_x)):
+                total += wy * wx * self._surfaces.take(row + (low_x + ox) % PERIOD)
+        return np.asarray(total.sum(1))
+
+    def _matrix(self, best: NDArray[np.float64]) -> Matrix:
+        dx, dy, a, b, c, d, g, h = best
+        core = np.array([[1 + a, b, dx], [c, 1 + d, dy], [g, h, 1]])
+        to = np.array([[self._unit, 0, self._middle[0]], [0, self._unit, self._middle[1]], [0, 0, 1]])
+        return np.asarray(to @ core @ np.linalg.inv(to))
 
 
-def _best(guesses: Sequence[Guess], count: int) -> list[Guess]:
+def _phased(tone: Plane, key: KeyTiles, matrix: Matrix, size: tuple[int, int]) -> Plane:
+    """A complex tone turned so that tile A lies in the first part and tile B in the second."""
+    folded = geometry.fold(geometry.rectify(tone, matrix, size))
+    surface = fft.ifft2(fft.fft2(folded[..., 0] + 1j * folded[..., 1]) * key.variants[0])
+    turn = np.exp(-1j * np.angle(surface.ravel()[np.abs(surface).argmax()]))
+    real, imaginary = tone[..., 0], tone[..., 1]
+    first = turn.real * real - turn.imag * imaginary
+    second = -(turn.imag * real + turn.real * imaginary)
+    return np.stack([first, second], axis=-1).astype(np.float32)
+
+
+def best(guesses: Sequence[Guess], count: int) -> list[Guess]:
     return sorted(guesses, key=lambda guess: -guess.score)[:count]
+
+
+def _apart(guesses: Sequence[Guess], count: int) -> list[Guess]:
+    """The best guesses that are not neighbours of a better one."""
+    kept: list[Guess] = []
+    for guess in best(guesses, len(guesses)):
+        if len(kept) == count:
+            break
+        if all(_distance(guess.pose, other.pose) > 0.011 or guess.key != other.key for other in kept):
+            kept.append(guess)
+    return kept
+
+
+def _distance(one: Pose, other: Pose) -> float:
+    turn = abs(one.angle - other.angle)
+    return max(abs(math.log(one.sx / other.sx)), abs(math.log(one.sy / other.sy)), turn)
 
 
 def _surface(folded: Plane, key: KeyTiles) -> NDArray[np.float32]:
     """Correlation of a folded, phased (72, 72, 2) plane with tiles A and B, over all shifts."""
     spectrum = fft.fft2(folded[..., 0] + 1j * folded[..., 1])
     return np.asarray(fft.ifft2(spectrum * key.variants[1]).real, np.float32)
-
-
-def _fit(plane: Plane, key: KeyTiles, pose: Pose, mirrored: bool) -> float:
-    folded = geometry.fold(geometry.rectify(plane, pose))
-    surface = _surface(folded[:, -np.arange(PERIOD)] if mirrored else folded, key)
-    return float(surface.max()) / (float(surface.std()) + 1e-20)
 
 
 def _chips(plane: Plane, key: KeyTiles, local: bool) -> tuple[NDArray[np.float32], float]:
@@ -348,7 +436,9 @@ def _regions(plane: Plane, template: NDArray[np.complex64]) -> Plane:
     reps = height // PERIOD + 1, width // PERIOD + 1
     reference = np.tile(template, reps)[:height, :width]
     size = (PERIOD // 2 * 2 + 1,) * 2
-    match = cv2.blur(np.ascontiguousarray(plane[..., 0] * reference.real + plane[..., 1] * reference.imag), size)
+    match = cv2.blur(
+        np.ascontiguousarray(plane[..., 0] * reference.real + plane[..., 1] * reference.imag), size
+    )
     noise = cv2.blur(np.ascontiguousarray((plane**2).sum(-1)), size)
     floor = 0.1 * float(noise.mean()) + 1e-20
     gain = np.maximum(match, 0) / (noise + floor)

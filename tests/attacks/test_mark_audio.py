@@ -110,13 +110,13 @@ def test_unmarked_speech_is_not_accepted_after_the_same_treatment(name: str, voi
 
 
 def test_averaging_many_clips_uncovers_nothing_of_use(voice: Sound) -> None:
-    """Threat: somebody averages what our marks changed in forty clips and lays it over a sound of theirs.
+    """Threat: somebody averages what our marks changed in thirty clips and lays it over a sound of theirs.
 
     The pattern starts elsewhere for every id and does not repeat within a clip, so the mean fades.
     """
     mark = AudioMark([KEY])
     short = cut(voice, 0, 3)
-    changes = [mark.embed(*short, 1000 + n) - short[0] for n in range(40)]
+    changes = [mark.embed(*short, 1000 + n) - short[0] for n in range(30)]
     forged = short[0] + np.mean(changes, axis=0) * np.sqrt(len(changes))
     assert mark.detect(forged.astype(np.float32), short[1]) is None
     control = short[0] + changes[0]

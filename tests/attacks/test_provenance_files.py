@@ -286,7 +286,9 @@ def test_an_id_that_was_never_issued_leads_nowhere(
     report = _verify(path, stage, records=stage.records)
     assert asked == []
     assert report.exit_code == 14
-    assert _finding(report, "picture mark").status == "failed"
+    assert _finding(report, "picture mark").text == lookup.NOWHERE, "strangers hear nothing of it"
+    told = _verify(path, stage, records=stage.records, tell_all=True)
+    assert (asked, told.exit_code, _finding(told, "picture mark").status) == ([], 14, "failed")
 
 
 def test_a_record_whose_manifest_was_swapped_recovers_nothing(stage: SimpleNamespace, tmp_path: Path) -> None:

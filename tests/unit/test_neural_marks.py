@@ -355,6 +355,14 @@ def test_a_configured_neural_mark_is_made_with_its_weights(files: SimpleNamespac
     entry = {"CLASS": NEURAL + "videoseal.VideoSeal", "CONFIG": files.videoseal}
     use(settings, **OURS | {"video": entry})
     assert isinstance(markers.load("video", [KEY]), VideoSeal)
+    (error,) = markers.check_watermarkers()  # ready, but records are not found by it yet: refused at start
+    assert error.id == "byline.E033"
+    assert "io.byline.video.videoseal.1 is ready" in error.msg
+
+
+def test_our_own_mark_with_another_strength_is_accepted(settings: Any):
+    entry = {"CLASS": "byline.provenance.marks.audio.AudioMark", "CONFIG": {"depth_db": 3.0}}
+    use(settings, **OURS | {"audio": entry})
     assert list(markers.check_watermarkers()) == []
 
 

@@ -217,3 +217,11 @@ def test_choices_of_brands() -> None:
 def test_wrong_choices_name_themselves(setting: object) -> None:
     with pytest.raises(ConfigurationError, match="MANIFEST"):
         profiles.parse(setting)
+
+
+def test_wrong_choices_are_found_at_start(settings: object) -> None:
+    from byline.platform.checks import check_manifest_choices
+
+    assert list(check_manifest_choices()) == []
+    settings.BYLINE = {**settings.BYLINE, "MANIFEST": {"PROFILE": "CN"}}  # type: ignore[attr-defined]
+    assert [message.id for message in check_manifest_choices()] == ["byline.E006"]

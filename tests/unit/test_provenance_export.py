@@ -21,6 +21,7 @@ from byline.provenance.status import ClipStatus
 from byline.provenance.trust import TrustBundle
 
 kit = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "provenance_kit.py")))
+pytestmark = pytest.mark.timeout(300)  # pip and two commands in processes of their own
 # A stranger's Python: the libraries that the archive names, and none of ours or of the site's.
 STRANGER = """
 import importlib.abc, sys
@@ -29,10 +30,12 @@ class NotHere(importlib.abc.MetaPathFinder):
         if name.split(".")[0] in ("django", "torch", "transformers", "diffusers", "psycopg", "wagtail"):
             raise ImportError(f"{name} is not installed here")
 sys.meta_path.insert(0, NotHere())
-sys.meta_path[:] = [f for f in sys.meta_path if "__editable__" not in repr(f)]
+sys.meta_path[:] = [finder for finder in sys.meta_path if "__editable__" not in repr(finder)]
+sys.path_hooks[:] = [hook for hook in sys.path_hooks if "ditable" not in repr(hook)]
+sys.path[:] = [path for path in sys.path if path and "__editable__" not in path]
 sys.path.insert(0, sys.argv.pop(1))
-import byline.provenance.verifier
-assert "installed" in byline.provenance.verifier.__file__, byline.provenance.verifier.__file__
+import byline
+assert [path.endswith("installed/byline") for path in byline.__path__] == [True], byline.__path__
 from byline.platform.cli import main
 sys.exit(main(sys.argv[1:]))
 """

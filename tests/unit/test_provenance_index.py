@@ -1,10 +1,12 @@
 """Both indices of frames: nothing within the radius is missed, also where hashes crowd."""
 
+from importlib import import_module
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
 import pytest
+from django.apps import apps
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -181,6 +183,20 @@ def test_a_record_without_frames_needs_no_index() -> None:
     assert record.frames.count() == 0
     assert DatabaseFrames().near(0) == Hits([], True)
     assert DirectoryFrames({}).near(0, radius=10) == Hits((), True)
+
+
+@pytest.mark.django_db
+def test_records_from_before_the_index_are_indexed_by_the_migration() -> None:
+    item = {"t": 0.125, "phash64": f"{2**63 + 9:016x}", "phash256": "0a" * 32}
+    old = Record(
+        mark_id=7, sha256="ab" * 32, content_digest="", manifest=b"", proof={},
+        fingerprints=[item, item | {"t": 0.375}], published=True,
+    )  # fmt: skip
+    Record.objects.bulk_create([old])  # as it was before saving indexed anything
+    assert DatabaseFrames().near(2**63 + 9).hits == []
+    import_module("byline.provenance.migrations.0003_index_records").index(apps, None)
+    assert DatabaseFrames().near(2**63 + 9).hits == [Hit(str(old.pk), b"\x0a" * 32)]
+    assert IndexedFrame.objects.get().t == 0.125
 
 
 # ---------------------------------------------------------------- who is worth comparing

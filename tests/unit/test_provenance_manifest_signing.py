@@ -237,6 +237,8 @@ def test_a_receipt_is_an_update_that_keeps_the_first_manifest(tmp_path: Path) ->
     held = _read(second)
     assert (held.state, held.failures) == ("Trusted", ())
     assert held.assertion(manifest.RECEIPT_LABEL)["manifest"] == label
+    assert held.assertion(manifest.AUDIT_LABEL) == _read(first).assertion(manifest.AUDIT_LABEL)
+    assert manifest.soft_bindings(held.assertions) == {manifest.VIDEO_MARK_ALG: 7}
     made = reading.crjson(second, TrustBundle.from_installation())
     assert made is not None
     assert made["manifests"][0]["isUpdateManifest"] is True

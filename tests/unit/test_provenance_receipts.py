@@ -132,6 +132,17 @@ def test_every_technique_of_a_report_is_described_and_every_rate_has_a_source() 
             assert rate["n"] is not None or "proven bound" in rate["value"]
 
 
+def test_quoted_rates_are_those_of_the_benchmarks_results() -> None:
+    """A detector that was measured anew must not go on with its old figures."""
+    from bench.technique_rates import rates
+
+    measured = rates()
+    for technique in techniques.table().values():
+        quoted = [rate for rate in technique.rates if rate["source"].startswith("bench/")]
+        stale = [rate for rate in quoted if rate not in measured[technique.name]]
+        assert not stale, "run `python -m bench.technique_rates`"
+
+
 def test_the_command_line_checks_a_receipt_offline(
     receipt: dict[str, Any], trust: TrustBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,6 +22,7 @@ from byline.provenance.trust import TrustBundle
 from byline.provenance.verdicts import Finding, Report, Verdict
 
 kit = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "provenance_kit.py")))
+pytestmark = pytest.mark.timeout(300)  # marks are looked for in real clips
 
 
 @pytest.fixture(scope="module")
@@ -286,3 +287,38 @@ def test_a_manifest_beside_the_file_counts_like_one_inside(stage: SimpleNamespac
     assert report.manifest is not None
     untouched = verifier.verify(stage.clip.signed, trust=stage.trust, records=None, sidecar=b"nonsense")
     assert untouched.exit_code == 0, "what is in the file comes first"
+
+
+def test_a_format_that_holds_no_manifest_is_verified_by_its_side_car(
+    stage: SimpleNamespace, tmp_path: Path
+) -> None:
+    import av
+
+    from byline.provenance import signing
+
+    clip = tmp_path / "clip.webm"
+    with av.open(str(clip), "w") as container:
+        stream = container.add_stream("libvpx", rate=12, options={"deadline": "realtime"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for frame in kit.pictures(1, count=4, size=(64, 48)):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode(None))
+    action = {
+        "action": "c2pa.created",
+        "digitalSourceType": "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture",
+    }
+    stated = {
+        "claim_generator_info": [{"name": "x", "version": "1"}],
+        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [action]}}],
+    }
+    signing.sign_sidecar(clip, tmp_path / "clip.c2pa", stated)
+    beside = verifier.sidecar_of(clip)
+
+    def verdict(store: bytes | None) -> Verdict:
+        return verifier.verify(clip, trust=stage.trust, records=None, sidecar=store).verdict
+
+    assert verdict(beside) is Verdict.UNPROVEN, "signed by us, but no log entry names it"
+    assert verdict(None) is Verdict.MARK_NOT_CHECKED
+    assert verdict(b"nonsense") is Verdict.TAMPERED
+    kit.flip(clip, clip.stat().st_size // 2)
+    assert verdict(beside) is Verdict.TAMPERED

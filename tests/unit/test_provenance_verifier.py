@@ -14,11 +14,19 @@ import numpy as np
 import pytest
 
 from byline.provenance import decode, verifier
+from byline.provenance.marks.video import VideoMark
 from byline.provenance.readback import ReadBackFailed, read_back
 from byline.provenance.trust import TrustBundle
 from byline.provenance.verdicts import Finding, Report, Verdict
 
 kit = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "provenance_kit.py")))
+pytestmark = pytest.mark.timeout(300)  # marks are looked for in real clips
+
+
+@pytest.fixture
+def unmarked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No mark is found, at once: a search to its end takes seconds, and the marks' own tests run it."""
+    monkeypatch.setattr(VideoMark, "detect", lambda *_, **__: None)
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +150,7 @@ def test_recovered_but_signer_unknown_is_not_12(stage: SimpleNamespace, tmp_path
     assert (report.verdict, report.exit_code) == (Verdict.UNKNOWN_SIGNER, 11)
 
 
+@pytest.mark.usefixtures("unmarked")
 def test_exit_13_similar_without_a_mark(stage: SimpleNamespace, tmp_path: Path) -> None:
     clean = kit.write_mp4(tmp_path / "clean.mp4", kit.pictures(1, size=(1280, 720)))
     report = verifier.verify(clean, trust=stage.trust, records=stage.records)
@@ -149,6 +158,7 @@ def test_exit_13_similar_without_a_mark(stage: SimpleNamespace, tmp_path: Path) 
     assert report.record == stage.first.stored.id
 
 
+@pytest.mark.usefixtures("unmarked")
 def test_exit_14_nothing_found_does_not_say_not_ai(stage: SimpleNamespace, tmp_path: Path) -> None:
     other = kit.write_mp4(tmp_path / "other.mp4", kit.pictures(77))
     report = verifier.verify(other, trust=stage.trust, records=stage.records)

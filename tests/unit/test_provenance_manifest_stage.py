@@ -1,0 +1,72 @@
+"""The facts of a job on their way into its manifest: the sign stage alone, on a small encoded file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from runpy import run_path
+from types import SimpleNamespace
+from typing import Any
+
+from byline.audit.digest import content_digest
+from byline.generation.stages.sign import sign
+from byline.provenance import aigc, embedding, manifest, metadata, reading
+from byline.provenance.trust import TrustBundle
+
+kit = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "provenance_kit.py")))
+
+
+def _signed(tmp_path: Path) -> Path:
+    encoded = kit.write_mp4(tmp_path / "encoded.mp4", kit.pictures(1, count=4))
+    digest = content_digest(encoded)
+    produced = {
+        "engine": {
+            "model": "byline-starter",
+            "model_version": "3",
+            "revision": "ab12",
+            "licence": "Apache-2.0",
+            "text_encoder": "umt5-tiny@1",
+            "weights_sha256": "",
+        },
+        "speech": {"voice": "espeak-ng", "voice_version": "1.52", "voice_licence": "GPL-3.0-or-later"},
+        "log": {"digest_rule": digest.rule, "digest": digest.hex},
+        "normalise": {"title": "High tide", "prompt": "a harbour at night"},
+        "prove": {"proof": kit.proof_for(encoded)},
+        "watermark": {"audio_marked": False},
+    }
+    artefact: Any = SimpleNamespace(produced=produced, files={"encoded": encoded}, workdir=tmp_path)
+    outcome = sign(SimpleNamespace(brand="byline", serial=5, audio_id=None), artefact)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["encoded.mp4", "manifest.c2pa", "signed.mp4"]
+    return outcome.files["signed"]
+
+
+def _said(path: Path) -> dict[str, Any]:
+    return reading.read(path, TrustBundle.from_installation()).assertion("cawg.metadata")
+
+
+def test_licences_and_text_encoder_reach_the_ingredients_and_no_prompt_anything(tmp_path: Path) -> None:
+    signed = _signed(tmp_path)
+    made = reading.crjson(signed, TrustBundle.from_installation())
+    assert made is not None
+    assertions = made["manifests"][0]["assertions"]
+    models = {a["dc:title"]: a["metadata"] for label, a in assertions.items() if "ingredient" in label}
+    assert models["byline-starter 3"]["org.byline.licence"] == "Apache-2.0"
+    assert models["byline-starter 3"]["org.byline.text-encoder"] == "umt5-tiny@1"
+    assert "org.byline.weights-sha256" not in models["byline-starter 3"]
+    assert models["espeak-ng 1.52"]["org.byline.licence"] == "GPL-3.0-or-later"
+    assert b"a harbour at night" not in signed.read_bytes()
+    assert metadata.read_xmp(embedding.read(signed).xmp).iptc["AISystemUsed"] == "byline-starter, espeak-ng"
+    assert aigc.read(signed) is None
+
+
+def test_the_choices_of_a_brand_decide(tmp_path: Path, settings: Any) -> None:
+    brand = {"PROFILE": "CN", "PRODUCER": "Example News", "PROMPT": True}
+    settings.BYLINE = {**settings.BYLINE, "MANIFEST": {"BRANDS": {"byline": brand}}}
+    signed = _signed(tmp_path)
+    label = aigc.read(signed)
+    assert label is not None
+    assert (label.label, label.producer) == ("1", "Example News")
+    digest = content_digest(signed)
+    assert label.reserved1 == f"{digest.rule}:{digest.hex}"
+    held = reading.read(signed, TrustBundle.from_installation())
+    assert held.assertion(manifest.AUDIT_LABEL)["asset"] == label.produce_id
+    assert _said(signed)["Iptc4xmpExt:AIPromptInformation"] == "a harbour at night"
