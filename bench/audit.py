@@ -256,7 +256,6 @@ def _fsck(results: Results, quick: bool) -> None:
         "fsck_entries_per_s", report.size / seconds, n=report.size, note="leaves re-derived from payloads"
     )
 
-
     _sizes(results, report.size)
 
 

@@ -8,7 +8,7 @@ import base64
 
 import psycopg
 import pytest
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from byline.audit import canonical, fsck, kinds, log, merkle, mirror, seal
 from byline.audit.base import conf, keyring
@@ -127,14 +127,17 @@ def test_the_app_cannot_seal_and_the_sealer_cannot_append(connect_as):
 
 
 def test_upsert_is_no_way_round(entries):
-    with acting_as("owner"), pytest.raises(Exception, match="only ever added"):
-        victim = entries[0]
-        connection.cursor().execute(
-            "insert into byline_audit_entry (id, kind, subject, actor, payload, created)"
-            " select id, kind, subject, actor, payload, created from byline_audit_entry where id = %s"
-            " on conflict (id, created) do update set actor = 'nobody'",
-            [victim.pk],
-        )
+    upsert = (
+        "insert into byline_audit_entry (id, kind, subject, actor, payload, created)"
+        " select id, kind, subject, actor, payload, created from byline_audit_entry where id = %s"
+        " on conflict (id, created) do update set actor = 'nobody'"
+    )
+    with (
+        acting_as("owner"),
+        connection.cursor() as cursor,
+        pytest.raises(DatabaseError, match="only ever added"),
+    ):
+        cursor.execute(upsert, [entries[0].pk])
 
 
 def test_a_row_written_past_append_cannot_stop_the_log(entries, connect_as):

@@ -1,4 +1,4 @@
-"""Witnesses and monitors: a log that rolls back, forks, truncates or is impersonated is caught from outside."""
+"""Witnesses and monitors: a log that rolls back, forks, truncates or is impersonated is caught outside."""
 
 import base64
 

@@ -58,20 +58,17 @@ class TestAppend:
                 kind="test.note", subject="s", actor="a", payload={"n": 1}, created=datetime.now(UTC), txid=1
             )
 
-    @pytest.mark.parametrize("moment", ["2001-01-01", "infinity", "now() - interval '3 seconds'"])
-    def test_not_even_the_owner_can_choose_them(self, moment, connect_as):
-        moment = moment if "now" in moment else f"'{moment}'"
-        with connect_as("owner") as owner, owner.cursor() as cursor:
-            try:
-                cursor.execute(
-                    "insert into byline_audit_entry (kind, subject, actor, payload, created, txid)"
-                    f" values ('test.note', 's', 'a', '{{}}', {moment}, 1)"
-                    " returning clock_timestamp() - created < interval '1 second', txid > 1"
-                )
-            except psycopg.Error as error:  # a time of another partition is refused, not put right
-                assert "moving row to another partition" in str(error)
-            else:
-                assert cursor.fetchone() == (True, True)
+    def test_not_even_the_owner_can_choose_them(self, connect_as):
+        insert = (
+            "insert into byline_audit_entry (kind, subject, actor, payload, created, txid)"
+            " values ('test.note', 's', 'a', '{}', now() - %s::interval, 1)"
+            " returning clock_timestamp() - created < interval '1 second', txid > 1"
+        )
+        with connect_as("owner") as owner:
+            assert owner.execute(insert, ["3 seconds"]).fetchone() == (True, True)
+            # A time of another quarter would lie in another partition: refused, not put right.
+            with pytest.raises(psycopg.Error, match="moving row to another partition"):
+                owner.execute(insert, ["20 years"])
             owner.rollback()
 
     def test_it_belongs_to_the_callers_transaction(self):
