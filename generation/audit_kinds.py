@@ -48,7 +48,7 @@ register("generation.released", required={"stage": str, "reasons": list, "reason
 register(
     "generation.asset",
     required={
-        # The content digest of the encoded file; signing does not change it (byline.audit.digest).
+        # The content digest of the encoded file; signing does not change it (byline.provenance.digest).
         "digest_rule": str,
         "digest": Hex64,
         "prompt": Hex64,

@@ -34,7 +34,7 @@ class UnsignedBigIntegerField(models.BigIntegerField):
 
 
 class Record(models.Model):
-    """One finished clip. `content_digest` is hex by the rule of byline.audit.digest; `manifest` the C2PA
+    """One finished clip. `content_digest` is hex by the rule of byline.provenance.digest; `manifest` the C2PA
     store as signed; `fingerprints` a list of {"t", "phash256", "phash64", "variant"}; `sound` the hex form
     of a SoundPrint, empty where there is none. The fingerprints of a saved record do not change."""
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from byline.audit.checkpoint import parse_vkey
-from byline.audit.digest import Digest, DigestError, content_digest
 from byline.audit.verify import ProofInvalid, verify_proof
+from byline.provenance.digest import Digest, DigestError, content_digest
 from byline.provenance.manifest import AUDIT_LABEL
 from byline.provenance.reading import ManifestReading
 from byline.provenance.trust import TrustBundle

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from byline.audit.base.errors import BylineError, InvalidInput
-from byline.audit.digest import Digest, content_digest
 from byline.provenance import aigc, decode, manifest, metadata, profiles, reading, signing, transcode
 from byline.provenance.actions import Operation
+from byline.provenance.digest import Digest, content_digest
 from byline.provenance.ingredients import Ingredient
 from byline.provenance.lookup import frames_of_one_size
 from byline.provenance.marks.base import UnmarkableInput

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from byline.audit.digest import Digest
 from byline.provenance import decode, formats, lookup, manifest, proofs, reading, report_text
+from byline.provenance.digest import Digest
 from byline.provenance.fingerprints import FrameHash, Similarity
 from byline.provenance.lookup import Evidence
 from byline.provenance.reading import ManifestReading

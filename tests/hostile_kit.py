@@ -147,8 +147,8 @@ def _jail() -> None:
 
 
 def _serve(lines: io.TextIOBase) -> None:
-    from byline.audit.digest import DigestError, content_digest
     from byline.provenance import decode, reading
+    from byline.provenance.digest import DigestError, content_digest
     from byline.provenance.trust import TrustBundle
 
     nobody = TrustBundle.empty()

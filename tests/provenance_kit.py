@@ -21,9 +21,9 @@ from django.conf import settings
 from byline.audit import canonical, merkle
 from byline.audit.base import keyring
 from byline.audit.checkpoint import Checkpoint, sign
-from byline.audit.digest import Digest, content_digest
 from byline.platform import keys
 from byline.provenance import ids, manifest, signing
+from byline.provenance.digest import Digest, content_digest
 from byline.provenance.fingerprints import fingerprint
 from byline.provenance.marks.audio import AudioMark
 from byline.provenance.marks.video import VideoMark

@@ -14,10 +14,10 @@ from typing import Any
 from provenance_kit import pictures, proof_for, write_mp4
 
 from byline.audit.base import keyring
-from byline.audit.digest import content_digest
 from byline.generation import store
 from byline.generation.models import GenerationRequest
 from byline.provenance import ids, manifest, signing
+from byline.provenance.digest import content_digest
 from byline.provenance.models import Record
 
 

@@ -28,8 +28,8 @@ def fingerprint(request: Any, artefact: Artefact) -> Outcome:
 def log(request: Any, artefact: Artefact) -> Outcome:
     """Append the asset's entry, keyed by its content digest: one clip, one leaf."""
     from byline.audit.base import conf
-    from byline.audit.digest import content_digest
     from byline.generation.publication import mark_id
+    from byline.provenance.digest import content_digest
 
     digest = content_digest(artefact.files["encoded"])
     made, texts = artefact.produced["engine"], artefact.produced["normalise"]

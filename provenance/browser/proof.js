@@ -1,5 +1,5 @@
 // The audit proof of a file, checked with WebCrypto alone: RFC 6962 inclusion, C2SP checkpoint, content digest.
-// The rules are those of audit/verify.py, audit/checkpoint.py and audit/digest.py; every refusal is a ProofError.
+// The rules are those of audit/verify.py, audit/checkpoint.py and provenance/digest.py; every refusal is a ProofError.
 
 export class ProofError extends Error {}
 
@@ -166,7 +166,7 @@ export async function verifyStatement(statement, kind, vkey) {
   return statement.body;
 }
 
-// ------------------------------------------------------------------ content digests (audit/digest.py)
+// ------------------------------------------------------------------ content digests (provenance/digest.py)
 
 const ascii = (bytes, at, length) => String.fromCharCode(...bytes.subarray(at, at + length));
 

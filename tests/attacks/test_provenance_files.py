@@ -228,7 +228,7 @@ def test_a_manifest_that_declares_another_mark_is_refused(stage: SimpleNamespace
 
 @pytest.mark.parametrize("field", ["digest", "leaf_hash", "path", "checkpoint", "kind"])
 def test_a_doctored_proof_is_refused(stage: SimpleNamespace, tmp_path: Path, field: str) -> None:
-    from byline.audit.digest import content_digest
+    from byline.provenance.digest import content_digest
 
     proof = json.loads(json.dumps(stage.first.proof))
     if field == "digest":  # say that A's entry is about B

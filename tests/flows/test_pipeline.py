@@ -60,7 +60,7 @@ from byline.generation import pipeline, tasks, publication
 from byline.generation.contracts import Artefact
 from byline.generation.models import GenerationRequest
 import byline.safety.moderation, byline.safety.consent, byline.safety.debias
-import byline.audit.digest, byline.provenance.fingerprints, byline.provenance.decode
+import byline.provenance.digest, byline.provenance.fingerprints, byline.provenance.decode
 import byline.provenance.signing, byline.provenance.readback
 from pathlib import Path
 request = GenerationRequest(prompt="A doctor walks by the sea.", profile="newsroom", seed=1, seconds=2)

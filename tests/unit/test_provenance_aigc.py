@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from byline.audit.base.errors import ConfigurationError
-from byline.audit.digest import content_digest
 from byline.provenance import aigc, embedding, manifest, metadata, profiles, reading, signing
 from byline.provenance.aigc import AigcLabel
+from byline.provenance.digest import content_digest
 from byline.provenance.trust import TrustBundle
 
 HERE = Path(__file__)

@@ -7,9 +7,9 @@ from runpy import run_path
 from types import SimpleNamespace
 from typing import Any
 
-from byline.audit.digest import content_digest
 from byline.generation.stages.sign import sign
 from byline.provenance import aigc, embedding, manifest, metadata, reading
+from byline.provenance.digest import content_digest
 from byline.provenance.trust import TrustBundle
 
 kit = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "provenance_kit.py")))

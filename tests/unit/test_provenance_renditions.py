@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from byline.audit.base import keyring
-from byline.audit.digest import Digest, content_digest
 from byline.provenance import decode, embedding, manifest, metadata, proofs, reading, renditions, transcode
+from byline.provenance.digest import Digest, content_digest
 from byline.provenance.marks.audio import AudioMark
 from byline.provenance.marks.video import VideoMark
 from byline.provenance.renditions import SHAPES, RenditionRefused, RenditionSpec, make_rendition, plan

@@ -13,8 +13,8 @@ import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from byline.audit.base import keyring
-from byline.audit.digest import content_digest
 from byline.provenance import certs, reading, signers, signing
+from byline.provenance.digest import content_digest
 from byline.provenance.trust import BadTrustBundle, TrustBundle
 
 kit = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "provenance_kit.py")))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from byline.audit.digest import Digest, DigestError, content_digest
+from byline.provenance.digest import Digest, DigestError, content_digest
 
 
 def box(name, payload=b""):
