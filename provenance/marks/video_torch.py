@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from byline.audit.base import heavy
 from byline.provenance.marks import video_embed as numbers
 
 
@@ -20,7 +21,7 @@ class TorchPainter:
     def __init__(
         self, tiles: NDArray[np.float32], height: int, width: int, levels: tuple[float, float], device: Any
     ) -> None:
-        import torch
+        torch = heavy.load("torch")
 
         one, other = (numbers.spread(tile, height, width) for tile in tiles)
         self._one, self._other = torch.from_numpy(one).to(device), torch.from_numpy(other).to(device)
@@ -34,8 +35,7 @@ class TorchPainter:
 
     def add(self, frame: Any, angle: float) -> Any:
         """(H, W, 3) uint8 tensor -> a new one with the mark."""
-        import torch
-        from torch.nn import functional
+        torch, functional = heavy.load("torch"), heavy.load("torch.nn.functional")
 
         glance = frame[:: numbers.GLANCE, :: numbers.GLANCE, 1].to(torch.int16)
         self._age += 1
@@ -51,8 +51,7 @@ class TorchPainter:
 
 def strength(frame: Any, high: float, flat: float) -> Any:
     """video_embed.strength for a tensor: what the eye forgives, short side about MASK_SHORT."""
-    import torch
-    from torch.nn import functional
+    torch, functional = heavy.load("torch"), heavy.load("torch.nn.functional")
 
     height, width = frame.shape[:2]
     step = max(1, round(min(height, width) / numbers.MASK_SHORT))
@@ -79,14 +78,14 @@ def strength(frame: Any, high: float, flat: float) -> Any:
 
 
 def _filtered(plane: Any, kernels: Any) -> Any:
-    from torch.nn import functional
+    functional = heavy.load("torch.nn.functional")
 
     padded = functional.pad(plane[None, None], (1, 1, 1, 1), mode="reflect")
     return functional.conv2d(padded, kernels[:, None])[0]
 
 
 def _blurred(plane: Any, size: int) -> Any:
-    from torch.nn import functional
+    functional = heavy.load("torch.nn.functional")
 
     edge = size // 2
     padded = functional.pad(plane[None, None], (edge,) * 4, mode="reflect")
