@@ -13,6 +13,7 @@ import ast
 import hashlib
 import importlib.util
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,6 +96,8 @@ def measure_clip(source: Source, *, with_peers: bool) -> dict[str, Any]:
     shared = attacks.Versions(marked)
     for name, attack in ATTACKS.items():
         seen = attack(shared)
+        # As root, SVT-AV1 gives its caller real-time priority and starves the rest of the machine.
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         began = time.process_time()
         finding = mark.detect(seen)
         took = time.process_time() - began

@@ -67,6 +67,38 @@ def turn(clip: Clip, degrees: float) -> Clip:
     return [cv2.warpAffine(f, matrix, (width, height), flags=cv2.INTER_CUBIC) for f in clip]
 
 
+def squeeze(clip: Clip) -> Clip:
+    return [cv2.resize(f, (960, 720), interpolation=cv2.INTER_AREA) for f in clip]
+
+
+def letterbox(clip: Clip) -> Clip:
+    small = [cv2.resize(f, (960, 540), interpolation=cv2.INTER_AREA) for f in clip]
+    return [cv2.copyMakeBorder(f, 90, 90, 0, 0, cv2.BORDER_CONSTANT) for f in small]
+
+
+def inset(clip: Clip) -> Clip:
+    """Half size over a foreign ground."""
+    coarse = np.random.default_rng(2).integers(0, 256, (36, 64, 3), dtype=np.uint8)
+    ground = cv2.resize(coarse, (1280, 720), interpolation=cv2.INTER_CUBIC)
+    canvases = []
+    for number, frame in enumerate(clip):
+        canvas = np.roll(ground, number, 1)
+        canvas[330:690, 600:1240] = cv2.resize(frame, (640, 360), interpolation=cv2.INTER_AREA)
+        canvases.append(canvas)
+    return canvases
+
+
+def tilt(clip: Clip) -> Clip:
+    """Seen from the side: two corners move inwards by 4 %."""
+    height, width = clip[0].shape[:2]
+    here = np.float32([[0, 0], [width, 0], [width, height], [0, height]])
+    there = np.float32(
+        [[0.04 * width, 0.04 * height], [width, 0], [0.96 * width, 0.96 * height], [0, height]]
+    )
+    matrix = cv2.getPerspectiveTransform(here, there)
+    return [cv2.warpPerspective(f, matrix, (width, height)) for f in clip]
+
+
 ATTACKS: dict[str, Callable[[Clip], Clip]] = {
     "crf 23": lambda clip: recode(clip, 23),
     "crf 28": lambda clip: recode(clip, 28),
@@ -78,6 +110,10 @@ ATTACKS: dict[str, Callable[[Clip], Clip]] = {
     "30 to 24 frames": lambda clip: recode([f for n, f in enumerate(clip) if n % 5], 28),
     "last half second": lambda clip: recode(clip[-12:], 28),
     "turned by 3 degrees": lambda clip: recode(turn(clip, 3), 23),
+    "squeezed to 4:3": lambda clip: recode(squeeze(clip), 28),
+    "letterbox": lambda clip: recode(letterbox(clip), 28),
+    "inset at half size": lambda clip: recode(inset(clip), 23),
+    "perspective 4 %": lambda clip: recode(tilt(clip), 23),
     "brighter": lambda clip: recode([cv2.convertScaleAbs(f, alpha=0.8, beta=40) for f in clip], 23),
 }
 
@@ -93,6 +129,13 @@ def test_the_mark_survives(name: str, marked: Clip) -> None:
     assert found is not None
     assert open_mark_id(found.payload, [ID_KEY]) == SERIAL
     assert ("mirrored" in found.geometry) == ("mirrored" in name)
+
+
+def test_the_mean_of_a_clip_gives_no_mark(marked: Clip) -> None:
+    """Averaging a clip of a still scene shows the scene, not a pattern to subtract."""
+    still = [cartoon(1)[0]] * 120
+    changes = [m.astype(np.float32) - s for m, s in zip(VideoMark([KEY]).embed(still, 7), still, strict=True)]
+    assert np.mean(changes, axis=0).std() < 0.35 * changes[0].std()
 
 
 def test_an_unmarked_clip_is_not_accepted_after_the_same_treatment() -> None:

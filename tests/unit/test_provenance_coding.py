@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 
 from byline.provenance.marks.base import BadPayload
-from byline.provenance.marks.coding import Code, crc24
-from byline.provenance.marks.patterns import BadMarkKey, Layout, permutation, signs, stream
+from byline.provenance.marks.coding import Code, TailBitingCode, crc24
+from byline.provenance.marks.patterns import (
+    BadMarkKey,
+    Layout,
+    permutation,
+    scramble,
+    signs,
+    stream,
+    unscramble,
+)
 
 KEY = bytes(range(32))
 PAYLOAD = 0x0123456789ABCDEF
@@ -62,3 +70,45 @@ def test_layout_reads_its_own_tile_and_no_other_key() -> None:
     assert layout.decode(tile) == pytest.approx((PAYLOAD, 36.0, len(layout.data_cells) ** 0.5))
     assert Layout(bytes(32), "t", 36 * 36, Code(64), 0.3).decode(tile) is None
     assert layout.decode(np.zeros(36 * 36)) is None
+
+
+def test_the_circular_code_reads_words_near_the_acceptance_threshold() -> None:
+    rng = np.random.default_rng(4)
+    code = TailBitingCode(64)
+    assert code.decode(code.encode(PAYLOAD)) == PAYLOAD
+    right = 0
+    for _ in range(20):
+        payload = int(rng.integers(1 << 63))
+        word = code.encode(payload)
+        right += code.decode(word * 12 / len(word) ** 0.5 + rng.normal(size=word.shape)) == payload
+    assert right >= 17  # 98 of 100 in a longer run: a score of 12 is where the picture mark is accepted
+    with pytest.raises(BadPayload):
+        code.encode(2**64)
+
+
+def test_the_circular_code_has_no_weak_bit() -> None:
+    code = TailBitingCode(64)
+    zero = code.encode(0)
+    distances = {int((code.encode(1 << place) != zero).sum()) for place in range(64)}
+    assert len(distances) == 1  # circular: every bit is protected alike
+    assert distances.pop() >= 67
+
+
+def test_scrambling_is_a_permutation_and_parts_neighbours() -> None:
+    for value in (0, 1, PAYLOAD, 2**64 - 1):
+        assert unscramble(KEY, "x", scramble(KEY, "x", value, 64), 64) == value
+    changed = [(scramble(KEY, "x", n, 64) ^ scramble(KEY, "x", n + 1, 64)).bit_count() for n in range(50)]
+    assert 28 < np.mean(changed) < 36
+    assert scramble(KEY, "x", 5, 64) != scramble(KEY, "y", 5, 64) != scramble(bytes(32), "x", 5, 64)
+
+
+def test_a_short_list_is_judged_by_the_data_alone() -> None:
+    layout = Layout(KEY, "t", 36 * 36, TailBitingCode(64), 0.3)
+    right, wrong = scramble(KEY, "t", PAYLOAD, 64), scramble(KEY, "t", PAYLOAD + 1, 64)
+    chips = layout.tile(right) + np.random.default_rng(0).normal(0, 2, 36 * 36)
+    best = layout.best_of(chips, [wrong, right])
+    assert best is not None
+    assert best[0] == right
+    other = layout.best_of(chips, [wrong])
+    assert other is not None
+    assert abs(other[2]) < 5.0 < best[2]  # the template fits both, and does not count

@@ -10,7 +10,8 @@ from byline.provenance.marks.base import BadPayload, UnmarkableInput, VideoFindi
 from byline.provenance.marks.patterns import BadMarkKey
 from byline.provenance.marks.threshold import acceptance_threshold
 from byline.provenance.marks.video import VideoMark, thresholds
-from byline.provenance.marks.video_search import MAX_DECODINGS, Judge, KeyTiles
+from byline.provenance.marks.video_embed import HOLD, Turn
+from byline.provenance.marks.video_search import LABEL, MAX_DECODINGS, Judge, KeyTiles
 
 KEY, OTHER = bytes(range(32)), bytes(range(100, 132))
 PAYLOAD = 0xC13A61675630F066
@@ -95,17 +96,46 @@ def test_the_smooth_side_of_an_edge_is_not_marked_harder() -> None:
     assert beside < 1.15 * far
 
 
-@pytest.mark.parametrize("make", [flat_clip, busy_clip])
-def test_unmarked_is_none(make) -> None:
-    assert VideoMark([KEY, OTHER]).detect(make()) is None
-
-
-def test_noise_and_blank_frames_are_none() -> None:
-    rng = np.random.default_rng(0)
-    noise = [rng.integers(0, 256, (360, 640, 3), dtype=np.uint8) for _ in range(3)]
-    assert VideoMark([KEY]).detect(noise) is None
-    assert VideoMark([KEY]).detect([np.zeros((360, 640, 3), np.uint8)] * 3) is None
+def test_unmarked_is_none() -> None:
+    assert VideoMark([KEY, OTHER]).detect(busy_clip(4)) is None
+    assert VideoMark([KEY]).detect([np.zeros((360, 640, 3), np.uint8)]) is None
     assert VideoMark([KEY]).detect([]) is None
+
+
+def test_the_pattern_turns_and_its_mean_vanishes() -> None:
+    still = [np.full((180, 320, 3), 110, np.uint8)] * 120  # two turns of a scene in which nothing moves
+    changes = np.stack([f[..., 0].astype(np.float32) - 110 for f in VideoMark([KEY]).embed(still, PAYLOAD)])
+    assert np.abs(changes).mean() > 0.5
+    assert np.abs(changes.mean(0)).mean() < 0.35 * np.abs(changes).mean()
+    assert np.corrcoef(changes[0].ravel(), changes[29].ravel())[0, 1] < 0.2
+
+
+def test_two_ids_of_one_key_turn_differently() -> None:
+    turns = [Turn(KEY, LABEL, payload).angles() for payload in (PAYLOAD, PAYLOAD ^ 1)]
+    first, second = ([next(turn) for _ in range(48)] for turn in turns)
+    assert abs(first[0] - second[0]) > 0.05
+    assert first[0] == first[HOLD - 1] != first[HOLD]
+
+
+def test_a_cut_is_marked_by_its_own_strength() -> None:
+    flat, busy = flat_clip(1)[0], busy_clip(1)[0]
+    after_cut = list(VideoMark([KEY]).embed([flat, busy], PAYLOAD))[1]
+    alone = list(VideoMark([KEY]).embed([busy, busy], PAYLOAD))[1]
+    assert np.array_equal(after_cut, alone)
+
+
+def test_tensors_get_the_same_marks_and_stay_tensors() -> None:
+    torch = pytest.importorskip("torch")
+    clip = [flat_clip(1)[0], busy_clip(1)[0]]
+    arrays = list(VideoMark([KEY]).embed(clip, PAYLOAD))
+    tensors = list(VideoMark([KEY]).embed([torch.from_numpy(frame) for frame in clip], PAYLOAD))
+    for array, tensor in zip(arrays, tensors, strict=True):
+        assert tensor.dtype == torch.uint8
+        difference = np.abs(array.astype(int) - tensor.numpy())
+        assert difference.max() <= 1
+        assert (difference > 0).mean() < 0.03
+    with pytest.raises(UnmarkableInput):
+        next(VideoMark([KEY]).embed([torch.zeros(360, 640, 3)], PAYLOAD))
 
 
 def test_a_wrong_key_finds_nothing_and_each_active_key_is_named() -> None:
@@ -164,7 +194,7 @@ def test_a_short_list_of_ids_is_all_that_counts() -> None:
     assert mark.detect(marked, candidates=[1, PAYLOAD, 2]) == VideoFinding(PAYLOAD, 0, "as embedded")
     assert mark.detect(marked, candidates=[1, PAYLOAD ^ 1]) is None
     assert mark.detect(marked, candidates=[]) is None
-    assert mark.detect(flat_clip(4), candidates=[PAYLOAD]) is None
+    assert mark.detect(busy_clip(4), candidates=[PAYLOAD]) is None
     with pytest.raises(BadPayload):
         mark.detect(marked, candidates=range(101))
     with pytest.raises(BadPayload):
