@@ -103,7 +103,7 @@ def check_keys(app_configs: _Apps = None, **_: Any) -> Iterable[CheckMessage]:
     if not settings.DEBUG and (found := keys.for_development()):
         yield Error(
             f"DEBUG is off, but these keys are for development: {', '.join(found)}.",
-            hint=f"Put certificates of your own authorities into {directory}, or set DEBUG=1.",
+            hint="Get certificates with `byline keys csr` and `byline keys install`, or set DEBUG=1.",
             id="byline.E010",
         )
     exposed = [directory, *(p for p in directory.iterdir() if p.is_file())]

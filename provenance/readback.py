@@ -41,7 +41,7 @@ def read_back(path: Path, *, mark_id: int, audio_id: int | None, trust: TrustBun
         media = decode.decode(path)
     except decode.Unreadable as error:
         raise ReadBackFailed("decode", str(error)) from error
-    keys = [keyring.read("watermark")]
+    keys = keyring.read_all("watermark")  # a clip may have been marked just before a rotation
     evidence: dict[str, Any] = {"picture_mark": _picture(media, keys, mark_id)}
     if audio_id is not None:
         evidence["speech_mark"] = _speech(media, keys, audio_id)
@@ -62,6 +62,8 @@ def _manifest(path: Path, trust: TrustBundle, mark_id: int, audio_id: int | None
         raise ReadBackFailed("manifest", held.detail)
     if held.failures or held.state != "Trusted" or not held.signer_known:
         raise ReadBackFailed("manifest", ", ".join(held.failures) or f"state is {held.state}")
+    if held.revoked:
+        raise ReadBackFailed("manifest", f"the signing certificate was revoked: {held.revoked}")
     if not held.stamped:
         raise ReadBackFailed("manifest", "no valid time stamp")
     expected = {manifest.VIDEO_MARK_ALG: mark_id}
@@ -76,7 +78,7 @@ def _picture(media: decode.DecodedMedia, keys: list[bytes], mark_id: int) -> dic
     try:
         found = VideoMark(keys).detect(frames_of_one_size(media)) if media.frames else None
         if found is not None:
-            ids.open_mark_id(found.payload, [keyring.read("id")])
+            ids.open_mark_id(found.payload, keyring.read_all("id"))
     except (UnmarkableInput, ids.ForgedMark) as error:
         raise ReadBackFailed("picture mark", str(error)) from error
     if found is None:
