@@ -17,7 +17,7 @@ SERIAL = 20_261_121
 Clip = list[np.ndarray]
 
 
-def cartoon(count: int = 48, height: int = 720, width: int = 1280) -> Clip:
+def cartoon(count: int = 36, height: int = 720, width: int = 1280) -> Clip:
     """What our demo delivers: flat grounds, moving shapes, captions and a label."""
     clip = []
     for n in range(count):
@@ -100,7 +100,6 @@ def tilt(clip: Clip) -> Clip:
 
 
 ATTACKS: dict[str, Callable[[Clip], Clip]] = {
-    "crf 23": lambda clip: recode(clip, 23),
     "crf 28": lambda clip: recode(clip, 28),
     "crf 33": lambda clip: recode(clip, 33),
     "half size": lambda clip: recode(resize(clip, 0.5), 28),
@@ -131,9 +130,9 @@ def test_the_mark_survives(name: str, marked: Clip) -> None:
     assert ("mirrored" in found.geometry) == ("mirrored" in name)
 
 
-def test_the_mean_of_a_clip_gives_no_mark(marked: Clip) -> None:
+def test_the_mean_of_a_clip_gives_no_mark() -> None:
     """Averaging a clip of a still scene shows the scene, not a pattern to subtract."""
-    still = [cartoon(1)[0]] * 120
+    still = [cartoon(1, 360, 640)[0]] * 120
     changes = [m.astype(np.float32) - s for m, s in zip(VideoMark([KEY]).embed(still, 7), still, strict=True)]
     assert np.mean(changes, axis=0).std() < 0.35 * changes[0].std()
 
