@@ -15,7 +15,7 @@ from byline.generation.publication import mark_id
 
 WIDTH, HEIGHT, FPS = 1280, 720, 24
 # Shorter speech has few whole turns of the code: it is marked in the picture alone, says so, and its
-# manifest claims no mark in the speech. Clips cut to 3 s after marking were all read (docs/watermark_audio.md).
+# manifest claims none in the speech. Clips cut to 3 s after marking were all read (docs/watermark_audio.md).
 MIN_MARKED_SPEECH_S = 3.0
 
 
