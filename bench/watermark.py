@@ -140,7 +140,8 @@ def unmarked(found: list[Source], numbers: list[int]) -> Iterator[tuple[int, Cli
             stills = {which: found[which].make()[::40]}
         base = stills[which][int(rng.integers(len(stills[which])))]
         scale, angle = rng.uniform(0.3, 1.2), rng.uniform(-20, 20)
-        matrix = cv2.getRotationMatrix2D((rng.uniform(300, 980), rng.uniform(150, 570)), angle, scale)
+        centre = rng.uniform(300, 980), rng.uniform(150, 570)
+        matrix = np.asarray(cv2.getRotationMatrix2D(centre, angle, scale), np.float64)
         matrix[:, 2] += np.array([160, 90]) - np.array([640, 360])
         step = rng.normal(0, 1.5, 2)
         frames = []
@@ -301,7 +302,7 @@ def main() -> None:
     if options.only != "video" and importlib.util.find_spec("bench.watermark_audio"):
         from bench.watermark_audio import measure
 
-        measure(results)
+        measure(results, options.quick)
     results.show()
 
 

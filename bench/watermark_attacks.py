@@ -9,6 +9,7 @@ The detector then gets what the verifier's decoder keeps: 8 frames per second, l
 import io
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
+from typing import Any
 
 import av
 import cv2
@@ -19,7 +20,7 @@ FPS = 24
 KEPT_FPS = 8
 PRESET = "superfast"
 VP9 = {"deadline": "realtime", "cpu-used": "8", "b": "0"}
-Frame = NDArray[np.uint8]
+Frame = NDArray[Any]  # (H, W, 3) uint8 RGB
 Clip = list[Frame]
 
 
@@ -34,10 +35,11 @@ def recode(
     codec: str = "libx264",
     fps: int = FPS,
     kept_fps: int = KEPT_FPS,
-    **options: str,
+    options: dict[str, str] | None = None,
 ) -> tuple[Clip, int]:
     """(kept frames, bytes of the file) after one codec. Odd sizes lose a line."""
-    buffer, stream = io.BytesIO(), None
+    buffer = io.BytesIO()
+    stream: Any = None
     with av.open(buffer, "w", format="mp4") as out:
         for frame in frames:
             height, width = (side // 2 * 2 for side in frame.shape[:2])
@@ -45,23 +47,25 @@ def recode(
                 stream = out.add_stream(codec, rate=Fraction(fps))
                 stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
                 stream.thread_count = 1
-                stream.options = {"crf": str(crf)} | (options or {"preset": PRESET})
+                stream.options = {"crf": str(crf), **(options or {"preset": PRESET})}
             even = np.ascontiguousarray(frame[:height, :width])
             out.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
         assert stream is not None
         out.mux(stream.encode())
     size, step = buffer.tell(), round(fps / kept_fps)
     buffer.seek(0)
-    with av.open(buffer) as back:
+    with av.open(buffer, "r") as back:
         back.streams.video[0].thread_count = 1
         decoded = enumerate(back.decode(video=0))
         return [_shown(frame) for number, frame in decoded if number % step == 0], size
 
 
-def _shown(frame: av.VideoFrame) -> Frame:
+def _shown(frame: Any) -> Frame:
     scale = min(1.0, 1280 / max(frame.width, frame.height))
-    size = {"width": round(frame.width * scale), "height": round(frame.height * scale)}
-    return frame.to_ndarray(format="rgb24", **size) if scale < 1 else frame.to_ndarray(format="rgb24")
+    if scale == 1.0:
+        return np.asarray(frame.to_ndarray(format="rgb24"))
+    size = round(frame.width * scale), round(frame.height * scale)
+    return np.asarray(frame.to_ndarray(format="rgb24", width=size[0], height=size[1]))
 
 
 def scaled(clip: Iterable[Frame], x: float, y: float) -> Iterator[Frame]:
@@ -142,7 +146,8 @@ def inset(clip: Iterable[Frame]) -> Iterator[Frame]:
     ground = cv2.resize(
         rng.integers(0, 256, (60, 110, 3), dtype=np.uint8), (1600, 900), interpolation=cv2.INTER_CUBIC
     )
-    ground = cv2.add(ground, rng.integers(0, 20, ground.shape, dtype=np.uint8))
+    grain = rng.integers(0, 20, ground.shape, dtype=np.uint8)
+    ground = cv2.add(ground, np.asarray(grain, np.uint8))
     for number, frame in enumerate(clip):
         canvas = np.roll(ground, -2 * number, 1)[:720, :1280].copy()
         canvas[310:670, 590:1230] = cv2.resize(frame, (640, 360), interpolation=cv2.INTER_AREA)
@@ -191,10 +196,8 @@ ATTACKS: dict[str, Callable[[Versions], Clip]] = {
     "rot5": lambda v: list(turned(v.at(23), 5)),  # after crf23
     "social": lambda v: recode(scaled(cropped(v.marked, 0.08), 0.6, 0.6), 30)[0],
     "persp4": lambda v: list(tilted(v.at(23), 0.04)),  # after crf23
-    "vp9": lambda v: recode(v.marked, 36, "libvpx-vp9", deadline="realtime", **{"cpu-used": "8", "b": "0"})[
-        0
-    ],
-    "av1": lambda v: recode(v.marked, 36, "libsvtav1", preset="12")[0],
+    "vp9": lambda v: recode(v.marked, 36, "libvpx-vp9", options=VP9)[0],
+    "av1": lambda v: recode(v.marked, 36, "libsvtav1", options={"preset": "12"})[0],
     "squash43": lambda v: list(scaled(v.at(23), 0.75, 1.0)),  # after crf23
     "letterbox": lambda v: list(barred(v.at(23))),  # after crf23
     "pip50": lambda v: recode(inset(v.marked), 23)[0],

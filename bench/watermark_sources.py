@@ -11,6 +11,7 @@ one drawn cartoon.
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -66,12 +67,12 @@ class Source:
 def sources(folders: list[Path]) -> list[Source]:
     """All clips that can be made here, the classes mixed in a fixed order."""
     found = [
-        Source(name, kind, lambda path=path, name=name, kind=kind: _moving(path, name, kind))
+        Source(name, kind, partial(_moving, path, name, kind))
         for _, kind, pattern, names in SOURCES
         for name in names.split()
         if (path := _find(folders, pattern.format(name))) is not None
     ]
-    found += [Source(f"scene {n}", "graphic", lambda n=n: _scene(n)) for n in range(SCENES)]
+    found += [Source(f"scene {n}", "graphic", partial(_scene, n)) for n in range(SCENES)]
     return sorted(found, key=lambda source: hashlib.sha256(source.name.encode()).digest())
 
 
@@ -86,7 +87,10 @@ def _find(folders: list[Path], pattern: str) -> Path | None:
 
 def _moving(path: Path, name: str, kind: str) -> Clip:
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big"))
-    image = cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    still = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if still is None:
+        raise SystemExit(f"{path} is no image that OpenCV reads")
+    image = cv2.cvtColor(still, cv2.COLOR_BGR2RGB)
     shrink = 1.7 * max(WIDTH / image.shape[1], HEIGHT / image.shape[0])
     if shrink < 1:
         image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)

@@ -62,7 +62,7 @@ class Painter:
         self._angle = math.nan
         self._age = 0
         self._glance = np.empty(0, np.int16)
-        self._change = np.empty(0, np.uint8)
+        self._change = np.empty((0, 0, 3), np.uint8)
         self.shape = height, width
 
     def add(self, frame: Frame, angle: float) -> Frame:
@@ -76,7 +76,7 @@ class Painter:
             wide = cv2.resize(gain, self.shape[::-1], interpolation=cv2.INTER_LINEAR)
             cv2.multiply(wide, pattern, dst=wide)
             cv2.add(wide, self._offset, dst=wide)
-            self._change = cv2.cvtColor(cv2.convertScaleAbs(wide), cv2.COLOR_GRAY2RGB)
+            self._change = np.asarray(cv2.cvtColor(cv2.convertScaleAbs(wide), cv2.COLOR_GRAY2RGB), np.uint8)
         return np.asarray(cv2.addWeighted(frame, 1, self._change, 1, -ZERO), np.uint8)
 
 

@@ -31,6 +31,7 @@ ROTATION_DEG = 9.0
 FLAT_BORDER = 3.0  # grey levels: below this deviation a line is part of a bar, not of the picture
 
 
+Axis = NDArray[np.float64]
 Matrix = NDArray[np.float64]  # (3, 3): from upright tile grid to the plane, (x, y, 1) columns
 
 
@@ -94,7 +95,7 @@ def whitened(frames: Sequence[Frame], short: int) -> NDArray[np.float32]:
 WHITENING = 0.5
 
 
-def tones(stack: NDArray[np.float32], cycles: Sequence[float]) -> NDArray[np.float32]:
+def tones(stack: NDArray[np.float32], cycles: Sequence[float] | Axis) -> NDArray[np.float32]:
     """(N, ...) over time -> (len(cycles), ..., 2): real and imaginary part of what turns
     `cycles` times over the clip."""
     count = len(stack)
@@ -168,7 +169,7 @@ def _autocorrelation(plane: Plane) -> Plane:
 def lattice_poses(plane: Plane, count: int) -> list[tuple[float, Pose]]:
     """The most lattice-like poses of an (H, W, 2) plane with their scores: turned with one scale, and
     upright with two scales. Depends on the picture alone, on no key."""
-    corr = cv2.dilate(_autocorrelation(plane), np.ones((3, 3), np.uint8))
+    corr = np.asarray(cv2.dilate(_autocorrelation(plane), np.ones((3, 3), np.uint8)), np.float32)
     scales = np.exp(np.arange(math.log(SCALES[0]), math.log(SCALES[1]), 0.004))
     angles = np.deg2rad(np.arange(-ROTATION_DEG, ROTATION_DEG + 0.1, 0.25))
     s, a = np.meshgrid(scales, angles, indexing="ij")
@@ -184,7 +185,7 @@ def lattice_poses(plane: Plane, count: int) -> list[tuple[float, Pose]]:
     return found
 
 
-def _lattice_score(corr: Plane, ax, ay, bx, by) -> NDArray[np.float64]:  # type: ignore[no-untyped-def]
+def _lattice_score(corr: Plane, ax: Axis, ay: Axis, bx: Axis, by: Axis) -> NDArray[np.float64]:
     """Mean autocorrelation at the points m * a + n * b of each candidate lattice, over its noise."""
     rows, columns = corr.shape
     total, number = np.zeros(ax.shape), np.zeros(ax.shape)

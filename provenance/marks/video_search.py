@@ -141,7 +141,7 @@ class Clip:
             plane = self.tones[nearest]
         else:
             plane = geometry.tones(self.stack, [abs(cycles)])[0]
-        return plane if cycles >= 0 else plane * np.float32([1, -1])
+        return plane if cycles >= 0 else plane * np.array([1, -1], np.float32)
 
     def folds(self) -> NDArray[np.float32]:
         return np.stack([geometry.fold(plane) for plane in self.stack])
@@ -201,7 +201,7 @@ class Search:
         return _apart(guesses, keep)
 
     def _guesses(
-        self, folds: NDArray[np.complexfloating], cycles: Sequence[float], pose: Pose
+        self, folds: NDArray[np.complexfloating], cycles: Sequence[float] | geometry.Axis, pose: Pose
     ) -> list[Guess]:
         spectra = fft.fft2(folds.astype(np.complex64))
         guesses = []
