@@ -28,7 +28,7 @@ def general(payload: object, subject: str) -> bytes | None:
         return None
 
 
-@given(st.dictionaries(TEXT, VALUES, max_size=5), TEXT)
+@given(st.dictionaries(TEXT, VALUES, max_size=5) | VALUES, TEXT)
 def test_quick_and_general_way_agree(payload, subject):
     text = json.dumps(payload, ensure_ascii=False)  # jsonb prints "a": 1, as json.dumps does
     wanted = general(json.loads(text), subject)
@@ -42,6 +42,8 @@ def test_quick_and_general_way_agree(payload, subject):
 @pytest.mark.parametrize(
     "payload",
     [
+        "0.5",
+        "-0.5",
         '{"a": 1.5}',
         '{"a": [1.5]}',
         '{"a": [0, -2.25]}',

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from byline.audit.base.errors import InvalidInput
 from byline.audit.models import Entry
+from byline.audit.pseudonyms import actor
 from byline.generation import effects, lease, runner, states, store, submit
 from byline.generation.contracts import Artefact, Effect, Outcome, Stage, Verdict
 from byline.generation.models import EffectApplied, GenerationRequest, QuotaLedger, StageRun
@@ -424,7 +425,7 @@ def test_progress_reaches_the_row_while_a_stage_runs() -> None:
 def test_cancelling_a_waiting_request_ends_it_at_once() -> None:
     row = ask()
     assert submit.cancel(row.pk, "user:1").state == "cancelled"
-    assert Entry.objects.get(subject=row.subject, kind="generation.cancelled").actor == "user:1"
+    assert Entry.objects.get(subject=row.subject, kind="generation.cancelled").actor == actor("user:1")
     assert runner.run(row.pk, "light", stages=Line().stages) is None
     with pytest.raises(states.IllegalTransition):
         submit.cancel(row.pk, "user:1")
@@ -448,7 +449,7 @@ def test_cancelling_stops_the_engine_between_two_steps() -> None:
     assert 0 < len(steps) < 150
     assert line.calls == ["check", "draw", "make"]
     assert kinds(row)[-1] == "generation.cancelled"
-    assert Entry.objects.filter(subject=row.subject).order_by("-id")[0].actor == "user:2"
+    assert Entry.objects.filter(subject=row.subject).order_by("-id")[0].actor == actor("user:2")
     assert not store.work_directory(row.pk).exists()
 
 
@@ -498,7 +499,7 @@ def test_a_released_hold_goes_on_where_it_was_held(stage: str, state: str) -> No
     run = StageRun.objects.get(request=row, stage=stage)
     assert run.evidence["released"] == ["a:review"]
     entry = Entry.objects.get(subject=row.subject, kind="generation.released")
-    assert (entry.actor, entry.payload["reasons"]) == ("user:9", ["a:review"])
+    assert (entry.actor, entry.payload["reasons"]) == (actor("user:9"), ["a:review"])
     assert "seen it" not in str(entry.payload)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
+from byline.audit import pseudonyms
 from byline.audit.base.errors import BylineError, InvalidInput
 from byline.audit.commit import commitment
 from byline.audit.models import Entry
@@ -32,7 +33,7 @@ def test_a_request_is_stored_logged_and_woken_after_the_commit() -> None:
     row.refresh_from_db()
     assert (row.state, row.seed, row.seconds, row.profile) == ("submitted", 5, 3.0, "newsroom")
     entry = Entry.objects.get(subject=row.subject)
-    assert (entry.kind, entry.actor) == ("generation.submitted", "user:7")
+    assert (entry.kind, entry.actor) == ("generation.submitted", pseudonyms.actor("user:7"))
     assert entry.payload["prompt"] == row.commit("prompt", row.prompt)
     assert entry.payload["negative_prompt"] is None
     assert "kite" not in str(entry.payload).lower()

@@ -84,7 +84,7 @@ def test_a_broken_credential_warns_and_becomes_a_broken_ingredient(tmp_path: Pat
 def test_an_unknown_signer_is_named_so(tmp_path: Path) -> None:
     kept = _ingest(_signed(tmp_path), tmp_path, TrustBundle.empty())
     assert kept.status == "signer unknown"
-    assert "not among the roots" in kept.warnings[0]
+    assert "not among this installation's roots" in kept.warnings[0]
 
 
 @pytest.mark.parametrize("damage", ["", "file", "side-car"])
