@@ -29,17 +29,17 @@ INSERT INTO byline_audit_entry (kind, subject, actor, payload)
 """
 # What "append only, each row holds the hash of the one before" costs when writers must not fork it.
 CHAIN_TABLES = """
-CREATE TABLE chain_head (only boolean PRIMARY KEY, hash bytea NOT NULL);
+CREATE TABLE chain_head (one boolean PRIMARY KEY, hash bytea NOT NULL);
 INSERT INTO chain_head VALUES (true, sha256(''));
 CREATE TABLE chain (
     id bigserial PRIMARY KEY, prev bytea NOT NULL, hash bytea NOT NULL, payload jsonb NOT NULL);
 """
 CHAIN = f"""
 BEGIN;
-SELECT hash FROM chain_head WHERE only FOR UPDATE;
+SELECT hash FROM chain_head WHERE one FOR UPDATE;
 WITH new AS (
     INSERT INTO chain (prev, hash, payload)
-        SELECT hash, sha256(hash || '{PAYLOAD}'::bytea), '{PAYLOAD}'::jsonb FROM chain_head WHERE only
+        SELECT hash, sha256(hash || '{PAYLOAD}'::bytea), '{PAYLOAD}'::jsonb FROM chain_head WHERE one
         RETURNING hash)
 UPDATE chain_head SET hash = new.hash FROM new;
 COMMIT;
