@@ -44,7 +44,7 @@ def notes(count):
 def check_all(pks):
     deadline = time.monotonic() + 60
     with acting_as("sealer"):
-        # 0 also means that the server has not noticed yet that the killed sealer, which had the lock, is gone.
+        # 0 also means: the server has not noticed yet that the killed sealer, which had the lock, is gone.
         while SealedLeaf.objects.count() < len(pks) and time.monotonic() < deadline:
             if not seal.seal_pending(100):
                 time.sleep(0.05)
