@@ -23,9 +23,10 @@ from typing import Any
 from bench.results_file import Results
 
 PAYLOAD = json.dumps({"stage": "moderate", "sha256": "0" * 64, "decision": "allow", "n": 7})
+# No colon in the values: pgbench would take :bench for a variable.
 APPEND = f"""
 INSERT INTO byline_audit_entry (kind, subject, actor, payload)
-    VALUES ('bench.note', 'request:bench', 'system:bench', '{PAYLOAD}'::jsonb) RETURNING id, created, txid;
+    VALUES ('bench.note', 'request-bench', 'system-bench', '{PAYLOAD}'::jsonb) RETURNING id, created, txid;
 """
 # What "append only, each row holds the hash of the one before" costs when writers must not fork it.
 CHAIN_TABLES = """
@@ -88,7 +89,9 @@ def _pgbench(script: Path, seconds: int, *, role: str, clients: int = 32, rate: 
     command = ["pgbench", "-n", "-f", script, "-c", str(clients), "-j", "2", "-T", str(seconds)]
     command += ["-M", "prepared", "-h", where["host"], "-U", role, *(["-R", str(rate)] if rate else [])]
     command += [*(["-p", where["port"]] if where["port"] else []), where["name"]]
-    done = subprocess.run(list(map(str, command)), text=True, capture_output=True, check=True)
+    done = subprocess.run(list(map(str, command)), text=True, capture_output=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"pgbench: {done.stderr[-500:]}")
     failed = re.search(r"failed transactions: (\d+)", done.stdout)
     if failed and int(failed[1]):
         raise RuntimeError(f"pgbench: {failed[0]}")
@@ -195,7 +198,7 @@ _LATENCY = """
 def _sealing(results: Results, quick: bool, scratch: Path) -> None:
     from django.db import connection
 
-    from byline.audit import seal
+    from byline.audit import log, seal
     from byline.audit.models import Entry, SealedLeaf
     from byline.platform.database import location
     from byline.platform.database.roles import acting_as
@@ -218,6 +221,8 @@ def _sealing(results: Results, quick: bool, scratch: Path) -> None:
         [sys.executable, "-m", "django", "byline_sealer"], env={**os.environ, "BYLINE_DB_ROLE": "sealer"}
     )
     try:
+        first = log.append("bench.note", subject="start", actor="system:bench", payload=json.loads(PAYLOAD))
+        log.wait(first.pk, 60)  # the sealer's process is up
         for rate_wanted in (2000,) if quick else (2000, 4000, 6000, 8000, 12000):
             before = Entry.objects.order_by("-id").values_list("id", flat=True).first() or 0
             got = _pgbench(
