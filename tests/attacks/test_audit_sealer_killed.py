@@ -91,7 +91,10 @@ def child(work):
     return os.waitpid(pid, 0)[1]
 
 
-@pytest.mark.parametrize("seed", range(20))
+SEEDS = [*range(20), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(20, 220))]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_kill_9_at_a_seeded_database_call(seed):
     """The n-th SQL statement of the sealing process is its last: the server never sees its end."""
     dice = random.Random(seed)
