@@ -44,8 +44,8 @@ ROWS = """
     FROM byline_audit_sealedleaf s LEFT JOIN byline_audit_entry e ON e.id = s.entry_id
 """
 # Where PostgreSQL's text of a jsonb value may differ from its canonical form by more than blanks and
-# order: escapes, DEL, non-ASCII, long digit runs, fractions. The general way is taken for these.
-_UNUSUAL = re.compile(r"[\\\x7f-\U0010ffff]|[0-9]{16}|(?:^|[:,\[] ?)-?[0-9]+\.")
+# order: escapes, DEL, non-ASCII, long numbers, fractions. The general way is taken for these.
+_UNUSUAL = re.compile(r"[\\\x7f-\U0010ffff]|(?:^|[:,\[] ?)-?[0-9]+(?:[.eE]|(?<=[0-9]{16}))")
 
 
 def leaf_data(pk: int, kind: str, subject: str, actor: str, payload: str, created: datetime) -> bytes:

@@ -48,6 +48,7 @@ def test_quick_and_general_way_agree(payload, subject):
         '{"a": [1.5]}',
         '{"a": [0, -2.25]}',
         '{"a": 9007199254740993}',
+        '{"a": [1e+16]}',
         '{"é": 1}',
         '{"a\\u007f": 1}',
         '{"a\x7f": 1}',
@@ -56,3 +57,9 @@ def test_quick_and_general_way_agree(payload, subject):
 )
 def test_what_has_no_canonical_form_never_gets_one(payload):
     assert b"uncanonical_sha256" in store.leaf_data(7, "a.b", "s", "a", payload, MOMENT)
+
+
+def test_a_digest_of_digits_alone_takes_the_quick_way():
+    """Sixteen digits in a row are no number when they stand in text."""
+    assert not store._UNUSUAL.search(json.dumps({"sha256": "0" * 64, "n": -(10**15 - 1)}))
+    assert store._UNUSUAL.search(json.dumps({"n": -(10**15)}))
