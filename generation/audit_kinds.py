@@ -45,6 +45,9 @@ register(
 register("generation.blocked", required=_REFUSAL)
 register("generation.held", required=_REFUSAL)
 register("generation.released", required={"stage": str, "reasons": list, "reason": Hex64})
+register("generation.rejected", required={"stage": str, "reasons": list, "clause": str, "reason": Hex64})
+# An appeal was right: the same brief is tried again, and the refusals that were overturned are lifted.
+register("generation.readmitted", required={"refused": str, "stage": str, "reasons": list, "decision": int})
 register(
     "generation.asset",
     required={

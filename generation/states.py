@@ -41,7 +41,8 @@ NEXT: dict[State, frozenset[State]] = {
     S.GENERATING: frozenset({S.HELD, S.REJECTED, S.FINISHING, S.FAILED, S.CANCELLED}),
     # Back to the queue only when the encoded file was lost before it was signed.
     S.FINISHING: frozenset({S.QUEUED, S.HELD, S.REJECTED, S.READY, S.FAILED, S.CANCELLED}),
-    S.READY: frozenset({S.PUBLISHED}),
+    # A reviewer who looked at a random sample may refuse what every check had allowed.
+    S.READY: frozenset({S.PUBLISHED, S.REJECTED}),
     S.PUBLISHED: frozenset(),
     S.FAILED: frozenset(),
     S.CANCELLED: frozenset(),

@@ -1,4 +1,4 @@
-"""What a person can do with a request: submit, cancel, release a hold, publish.
+"""What a person can do with a request: submit, cancel, release or reject a hold, try again, publish.
 
 The web, the command line and tests call these functions and nothing else. Each writes row and
 audit entry in one transaction and wakes a worker after the commit. Who may call them is the
@@ -18,7 +18,7 @@ from django.utils import timezone
 from byline.audit import log
 from byline.audit.base import conf
 from byline.audit.base.errors import BylineError, InvalidInput
-from byline.generation import brands, intake, publication, states, store
+from byline.generation import brands, intake, publication, states, store, verdict
 from byline.generation.compose import overlays
 from byline.generation.models import GenerationRequest
 from byline.generation.states import State
@@ -176,6 +176,90 @@ def release(
         transaction.on_commit(partial(wake_worker, row.pk, states.queue_of(to) or "light"))
     row.refresh_from_db()
     return row
+
+
+def reject(
+    request_id: uuid.UUID | str, actor: str, reason: str, *, clause: str, told: str
+) -> GenerationRequest:
+    """A reviewer refuses a held request, or a ready clip that a sample showed to be wrong; `told` are the
+    words for the editor. Raises IllegalTransition, InvalidInput."""
+    reason = intake.text("reason", reason, required=True)
+    with transaction.atomic():
+        row = _locked(request_id)
+        if row.state not in {State.HELD, State.READY}:
+            raise states.IllegalTransition(f"A request that is {row.state} cannot be refused.")
+        payload = {
+            "stage": row.stage,
+            "reasons": row.held_for,
+            "clause": clause,
+            "reason": row.commit("reject", reason),
+        }
+        move(
+            row,
+            State.REJECTED,
+            actor=actor,
+            kind="generation.rejected",
+            payload=payload,
+            error_code="rejected_by_reviewer",
+            error_message=told or "A reviewer refused this request.",
+            error_help="Read the statement of reasons; you can appeal once.",
+            error_clause=clause[:200],
+        )
+        transaction.on_commit(partial(store.discard_work, row.pk))
+    return row
+
+
+def readmit(
+    request_id: uuid.UUID | str, actor: str, reason: str, *, decision: int, wake_worker: Wake = wake
+) -> GenerationRequest:
+    """A new attempt at a refused request whose appeal was right. The refusal stays as it is; the new row has
+    the same brief and lifts exactly what the old one was refused for. `decision` is the log entry that says
+    so. IllegalTransition for a request that was not refused, or not for something a person can lift."""
+    reason = intake.text("reason", reason, required=True)
+    with transaction.atomic():
+        old = _locked(request_id)
+        if old.state != State.REJECTED:
+            raise states.IllegalTransition(f"A request that is {old.state} was not refused.")
+        if not liftable(old):
+            raise states.IllegalTransition(
+                "This refusal cannot be lifted by a reviewer.",
+                help="Consent is given by the person concerned; the policy's hard rules have no exception.",
+            )
+        lifted = {"stage": old.stage, "reasons": old.held_for, "actor": actor, "reason": reason}
+        copied = (
+            "prompt",
+            "voice_over",
+            "negative_prompt",
+            "title",
+            "references",
+            "requester",
+            "brand",
+            "seed",
+        )
+        copied += ("seconds", "profile", "debias", "options", "project")
+        row = GenerationRequest(**{name: getattr(old, name) for name in copied})
+        row.releases = [*old.releases, {**lifted, "at": timezone.now().isoformat()}]
+        row.save(force_insert=True)
+        log.append("generation.submitted", subject=row.subject, actor=row.requester, payload=_submission(row))
+        log.append(
+            "generation.readmitted",
+            subject=row.subject,
+            actor=actor,
+            payload={
+                "refused": str(old.pk),
+                "stage": old.stage,
+                "reasons": old.held_for,
+                "decision": decision,
+            },
+        )
+        transaction.on_commit(partial(wake_worker, row.pk, "light"))
+    return row
+
+
+def liftable(row: GenerationRequest) -> bool:
+    """Whether a person may lift what this request was refused for."""
+    checks = {reason.partition(":")[0] for reason in row.held_for}
+    return not ({row.error_category} | checks) & verdict.NEVER_LIFTED
 
 
 def publish(request_id: uuid.UUID | str, actor: str) -> GenerationRequest:

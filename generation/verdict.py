@@ -3,7 +3,8 @@
 The stage proposes, the checks may only make it stricter: no outcome, a check that broke, a check
 that could not run and that the policy does not excuse, or a check that says "review" or "block"
 beside a verdict that says "allow" never let a request through. A reviewer's release lifts exactly
-the reasons it was given for; a reject is never lifted.
+the reasons it was given for. A reject is lifted only for a new attempt whose appeal was right, and never
+for what NEVER_LIFTED names.
 """
 
 from collections.abc import Callable, Collection
@@ -14,6 +15,10 @@ from byline.generation.contracts import Outcome, Verdict
 from byline.safety.checks import Check
 
 Excused = Callable[[str], bool]  # may the check of this name be unavailable?
+
+
+# What no person can allow: a missing consent is given by whom it is about, the others by nobody.
+NEVER_LIFTED = frozenset({"minors", "intimate_imagery", "consent"})  # categories, and checks by name
 
 
 @dataclass(frozen=True)
@@ -45,9 +50,19 @@ def rule(outcome: Any, *, excused: Excused, released: Collection[str] = ()) -> R
     if not isinstance(outcome, Outcome) or not isinstance(outcome.verdict, Verdict):
         return _lift(NO_VERDICT, released)
     blocking = [c for c in outcome.checks if c.status == "available" and c.action == "block"]
-    if outcome.verdict is Verdict.REJECT or blocking:
-        return _refusal(outcome, blocking)
+    refused = outcome.verdict is Verdict.REJECT or bool(blocking)
+    if refused:
+        refusal = _refusal(outcome, blocking)
+        named = {
+            outcome.category,
+            *(check.category for check in blocking),
+            *(check.name for check in blocking),
+        }
+        if named & NEVER_LIFTED or not set(refusal.reasons) <= set(released):
+            return refusal
     reasons = [reason for check in outcome.checks if (reason := _doubt(check, excused))]
+    if refused and not blocking:
+        reasons += refusal.reasons
     if outcome.verdict is Verdict.HOLD and not reasons:
         reasons.append(outcome.code or "hold")
     if not reasons:

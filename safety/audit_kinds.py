@@ -11,3 +11,38 @@ register(
     required={"consent": str, "scopes": list, "uses": list, "expires_at": str, "evidence": Hex64},
 )
 register("safety.consent_revoked", required={"consent": str, "revoked_at": str})
+
+# Review (byline.safety.review). What people wrote is a salted commitment; the rest are codes.
+register(
+    "safety.case_opened",
+    required={
+        "source": str,
+        "about": str,
+        "category": str,
+        "kind": str,
+        "due": str,
+        "regimes": list,
+        "original": str,
+    },
+)
+register("safety.case_taken", required={"by_other": bool})
+register("safety.case_unblurred", required={})
+register("safety.case_closed", required={"because": str})
+register(
+    "safety.case_decided",
+    required={
+        "about": str,
+        "source": str,
+        "original": str,
+        "outcome": str,
+        "reason": str,
+        "clause": str,
+        "policy_version": str,
+        "rules_version": str,
+        "rationale": Hex64,
+        "explanation": Hex64 | None,
+        "tags": list,
+        "in_time": bool,
+    },
+)
+register("safety.declared", required={"file": Hex64, "synthetic": bool, "found": str})

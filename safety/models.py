@@ -49,3 +49,16 @@ class Consent(models.Model):
 
     def __str__(self) -> str:
         return f"consent {self.id}"
+
+
+# Django finds models here; they live beside the code that writes them.
+from byline.safety.review.models import (  # noqa: E402
+    Case,
+    Decision,
+    Declaration,
+    KnownLimit,
+    Look,
+    Report,
+)
+
+__all__ = ["Case", "Consent", "Decision", "Declaration", "KnownLimit", "Look", "Report"]

@@ -13,6 +13,7 @@ _HOME = Path(os.environ.get("BYLINE_HOME") or Path.home() / ".byline")
 DEFAULTS: dict[str, Any] = {
     "HOME": _HOME,  # keys/, media/, work/ and, when embedded, the database live below it
     "POLICY_FILE": None,  # None: the policy shipped in byline/safety/policies/default.yaml
+    "REVIEW_FILE": None,  # None: duties and reasons of review in byline/safety/review/rules.yaml
     "PROFILE": "newsroom",  # default policy profile
     "LOG_ORIGIN": "byline.local/log",  # first line of every checkpoint (C2SP tlog-checkpoint)
     "SEAL_INTERVAL_S": 0.2,

@@ -151,6 +151,13 @@ _SENTENCES: dict[str, Callable[[_Payload, str], str]] = {
     "generation.released": lambda p, who: (
         f"{who} released it after review of {_list(p['reasons'])}, with a reason on record."
     ),
+    "generation.rejected": lambda p, who: (
+        f"{who} refused it after review of {_list(p['reasons'])} ({p['clause']}), with a reason on record."
+    ),
+    "generation.readmitted": lambda p, who: (
+        f"It is a new attempt at request {p['refused']}: {who} found on appeal that the refusal was wrong"
+        f" (decision in entry {p['decision']})."
+    ),
     "generation.asset": lambda p, who: (
         f"The clip was made by {p['model']} {p['model_version']}, marked"
         f" {'in picture and sound' if p['audio_mark'] else 'in the picture'}, and logged by the hash of its"

@@ -1,5 +1,6 @@
 """The state table, the reading of outcomes, and which stage comes next: the pure core of the pipeline."""
 
+import dataclasses
 import itertools
 
 import pytest
@@ -44,6 +45,7 @@ ALLOWED = {
     ("finishing", "failed"),
     ("finishing", "cancelled"),
     ("ready", "published"),
+    ("ready", "rejected"),
 }
 
 
@@ -120,14 +122,36 @@ def test_a_check_that_did_not_run_is_held_unless_the_policy_excuses_it() -> None
     assert rule(odd, excused=lambda name: True).action == "hold"
 
 
-def test_a_release_lifts_exactly_its_reasons_and_never_a_reject() -> None:
+def test_a_release_lifts_exactly_its_reasons() -> None:
     outcome = Outcome(Verdict.HOLD, checks=(available("review", "a"), available("review", "b")))
     assert rule(outcome, excused=never, released=["a:review"]).action == "hold"
     lifted = rule(outcome, excused=never, released=["a:review", "b:review"])
     assert (lifted.action, lifted.released) == ("pass", ("a:review", "b:review"))
-    reject = Outcome(Verdict.REJECT, checks=(available("block"),))
-    assert rule(reject, excused=never, released=["a:block"]).action == "reject"
     assert rule(Outcome(Verdict.HOLD), excused=never).reasons == ("hold",)
+
+
+def test_a_reject_is_lifted_only_for_exactly_what_an_appeal_overturned() -> None:
+    reject = Outcome(Verdict.REJECT, checks=(available("block"), available("review", "b")))
+    assert rule(reject, excused=never, released=["a:review", "b:review"]).action == "reject"
+    assert rule(reject, excused=never, released=["a:block"]).reasons == ("a:block", "b:review")
+    lifted = rule(reject, excused=never, released=["a:block", "b:review"])
+    assert (lifted.action, lifted.released) == ("pass", ("a:block", "b:review"))
+    bare = Outcome(Verdict.REJECT, code="too_much")
+    assert rule(bare, excused=never, released=["other"]).action == "reject"
+    assert rule(bare, excused=never, released=["too_much"]).released == ("too_much",)
+
+
+@pytest.mark.parametrize("category", ["minors", "intimate_imagery"])
+def test_nobody_lifts_what_has_no_exception(category: str) -> None:
+    check = dataclasses.replace(available("block"), category=category)
+    reject = Outcome(Verdict.REJECT, checks=(check,))
+    assert rule(reject, excused=never, released=["a:block"]).action == "reject"
+    assert (
+        rule(Outcome(Verdict.REJECT, category=category), excused=never, released=["reject"]).action
+        == "reject"
+    )
+    missing = Outcome(Verdict.REJECT, checks=(available("block", "consent"),))
+    assert rule(missing, excused=never, released=["consent:block"]).action == "reject"
 
 
 checks = st.lists(
