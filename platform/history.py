@@ -7,7 +7,7 @@ hostile text: depth and number are bounded, nothing is followed. Pure.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 _RELATIONS = {"parentOf": "made from", "componentOf": "contains", "inputTo": "used as an input"}
 _DEEPEST, _MOST = 6, 100
@@ -35,17 +35,32 @@ class Ancestor:
     relation: str
     failures: tuple[str, ...]
     made_from: tuple["Ancestor", ...] = ()
+    about: str = ""  # its licence, and what its own credentials are worth
+
+
+class _Told(NamedTuple):
+    """An ingredient as the report names it."""
+
+    title: str
+    how: str
+    failures: tuple[str, ...]
+    about: str
 
 
 def ancestors(manifest: dict[str, Any] | None, crjson: dict[str, Any] | None) -> tuple[Ancestor, ...]:
     """The history of a report's manifest: a tree where crJSON tells how it hangs together, else a list."""
     told = [
-        (str(item.get("title") or ""), str(item.get("relationship") or ""), _texts(item.get("failures")))
+        _Told(
+            str(item.get("title") or ""),
+            str(item.get("relationship") or ""),
+            _texts(item.get("failures")),
+            str(item.get("about") or ""),
+        )
         for item in (manifest or {}).get("ancestors") or ()
     ][:_MOST]
     stores = {str(m.get("label")): m for m in _dicts((crjson or {}).get("manifests"))}
     top = tuple(_below(next(iter(stores), ""), stores, told, frozenset()))
-    rest = (Ancestor(title or "an earlier file", _relation(how), bad) for title, how, bad in told)
+    rest = (Ancestor(t.title or "an earlier file", _relation(t.how), t.failures, (), t.about) for t in told)
     return (*top, *rest)
 
 
@@ -62,7 +77,7 @@ def making(crjson: dict[str, Any] | None) -> tuple[str, ...]:
 
 
 def _below(
-    label: str, stores: dict[str, Any], told: list[tuple[str, str, tuple[str, ...]]], path: frozenset[str]
+    label: str, stores: dict[str, Any], told: "list[_Told]", path: frozenset[str]
 ) -> Iterator[Ancestor]:
     if label not in stores or label in path or len(path) >= _DEEPEST:
         return
@@ -77,7 +92,7 @@ def _below(
         link = data.get("activeManifest") or data.get("c2pa_manifest")
         target = str(link.get("url") if isinstance(link, dict) else link or "").rpartition("/c2pa/")[2]
         deeper = tuple(_below(target.partition("/")[0], stores, told, path | {label}))
-        yield Ancestor(title or "an earlier file", _relation(how), row[2], deeper)
+        yield Ancestor(title or "an earlier file", _relation(how), row.failures, deeper, row.about)
 
 
 def _relation(name: str) -> str:

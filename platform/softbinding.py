@@ -5,7 +5,7 @@ manifest that declares it, and an identifier to the manifest store as it was sig
 are public right now answer; a clip that was never published, unpublished, taken down or whose
 consent was withdrawn answers exactly like an id that does not exist. A mark id that was not made
 with our keys is refused before any record is looked up. `value` is the base64 of the value in
-our `c2pa.soft-binding` assertion (hex digits); the same value as the manifest has it, and base64 of the
+our `c2pa.soft-binding` assertion; the same value as the manifest has it, and base64 of the
 raw bytes, are understood, too. Left out: look-ups by fingerprint value; send the file instead
 (`/matches/byContent`), since a likeness needs more than one hash to be no accident.
 """
@@ -23,17 +23,17 @@ from byline.audit.base.errors import InvalidInput
 from byline.platform import status
 from byline.platform.models import ManifestId
 from byline.provenance import ids, reading
-from byline.provenance.manifest import AUDIO_MARK_ALG, VIDEO_MARK_ALG
+from byline.provenance.marks import markers
+from byline.provenance.marks.algorithms import ALGORITHMS, Media, payload_of
 from byline.provenance.models import Record
 from byline.provenance.trust import TrustBundle
 
-WATERMARKS = {VIDEO_MARK_ALG: "picture mark", AUDIO_MARK_ALG: "speech mark"}
+_TECHNIQUES: dict[Media, str] = {"video": "picture mark", "audio": "speech mark"}
 FINGERPRINTS = {
     "io.byline.fingerprint.phash.1": "fingerprint",
     "io.byline.fingerprint.sound.1": "sound fingerprint",
 }
 LIKENESS = frozenset(FINGERPRINTS.values())
-_DIGITS = {VIDEO_MARK_ALG: 16, AUDIO_MARK_ALG: 8}
 # C2PA 2.4 section 8.1: urn:c2pa:UUID, with an optional issuer and version; older: vendor:urn:uuid:UUID.
 _MANIFEST_ID = re.compile(
     r"(urn:c2pa:|[A-Za-z0-9._-]{1,64}:urn:uuid:|urn:uuid:)[0-9a-fA-F-]{36}(:[A-Za-z0-9._-]{0,64}){0,2}"
@@ -58,23 +58,28 @@ class Match:
         return found if self.score is None else found | {"similarityScore": self.score}
 
 
+def watermarks() -> dict[str, str]:
+    """alg -> technique of every mark that clips of this installation may carry."""
+    return {alg: _TECHNIQUES[medium] for alg, medium in markers.algs().items()}
+
+
 def supported() -> dict[str, Any]:
     """What `/services/supportedAlgorithms` answers."""
     return {
-        "watermarks": [{"alg": name} for name in WATERMARKS],
+        "watermarks": [{"alg": name} for name in watermarks()],
         "fingerprints": [{"alg": name} for name in FINGERPRINTS],
     }
 
 
 def by_binding(alg: str, value: str) -> list[Match]:
     """Manifests that declare this mark; none for an algorithm not ours. BadQuery for a malformed value."""
-    if alg not in _DIGITS:
+    if alg not in watermarks():
         return []
-    number = _number(value, _DIGITS[alg])
-    if alg == VIDEO_MARK_ALG:
+    number = _number(alg, value)
+    if ALGORITHMS[alg].media == "video":
         try:
             ids.open_mark_id(number, keyring.read_all("id"))
-        except ids.ForgedMark:
+        except (ids.ForgedMark, ids.BadMarkId):
             return []
         row = Record.objects.filter(published=True, mark_id=number).first()
     else:
@@ -87,10 +92,11 @@ def by_report(report: dict[str, Any], alg: str | None = None) -> list[Match]:
     record = report.get("record")
     if not record or report.get("verdict") in {"transplanted", "no_record", "unreadable"}:
         return []
-    wanted = {**WATERMARKS, **FINGERPRINTS}
+    marks = watermarks()
+    wanted = {**marks, **FINGERPRINTS}
     techniques = set(wanted.values()) if alg is None else {wanted.get(alg)}
     found = [f for f in report.get("findings", []) if f["technique"] in techniques]
-    if any(f["technique"] in WATERMARKS.values() and f["details"].get("record") == record for f in found):
+    if any(f["technique"] in marks.values() and f["details"].get("record") == record for f in found):
         return _matches(record, None)
     likeness = next(
         (f for f in found if f["technique"] in LIKENESS and f["status"] in {"found", "passed"}), None
@@ -170,16 +176,18 @@ def _index_published() -> int:
     return new
 
 
-def _number(value: str, digits: int) -> int:
-    """The id in a query's value: hex digits, base64 of hex digits, or base64 of the raw bytes."""
-    if re.fullmatch(rf"[0-9a-f]{{{digits}}}", value):
-        return int(value, 16)
+def _number(alg: str, value: str) -> int:
+    """The id in a query's value: as the manifest has it, base64 of that, or base64 of the raw bytes."""
+    plain = payload_of(alg, value)
+    if plain is not None:
+        return plain
     try:
         raw = base64.b64decode(value.replace("-", "+").replace("_", "/"), validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadQuery("value is not base64") from error
-    if len(raw) * 2 == digits:
+    if len(raw) * 2 == ALGORITHMS[alg].digits:
         return int.from_bytes(raw, "big")
-    if re.fullmatch(rb"[0-9a-f]{%d}" % digits, raw):
-        return int(raw, 16)
-    raise BadQuery("value is not one of this algorithm")
+    decoded = payload_of(alg, raw.decode("ascii", "replace"))
+    if decoded is None:
+        raise BadQuery("value is not one of this algorithm")
+    return decoded

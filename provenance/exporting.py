@@ -68,6 +68,7 @@ def export(directory: Path, status: StatusSource) -> int:
     from django.db import transaction
 
     from byline.audit import log
+    from byline.provenance.marks import markers
 
     if directory.exists() and any(directory.iterdir()) and not (directory / INDEX).is_file():
         raise BadRecords(f"{directory} holds something else", help="Give an empty or a new directory.")
@@ -75,7 +76,7 @@ def export(directory: Path, status: StatusSource) -> int:
     scratch = Path(tempfile.mkdtemp(prefix=".records-", dir=directory.parent))  # 0700
     try:
         source = DatabaseRecords()
-        count = write_directory(scratch, source)
+        count = write_directory(scratch, source, markers.packed(scratch))
         write_offline_kit(scratch, [record.id for record in source.all()], status)
         write_log(scratch / LOG)
         digest = hashlib.sha256((scratch / INDEX).read_bytes()).hexdigest()

@@ -7,17 +7,18 @@ and cost about the same search, so that nobody can tell from an answer whether a
 not published. Detection runs here, on arrays that a jailed process decoded.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from byline.provenance import ids, sound_fingerprints
 from byline.provenance.decode import DecodedMedia
 from byline.provenance.fingerprints import FrameHash, Similarity, compare, fingerprint
-from byline.provenance.marks.audio import AudioMark
+from byline.provenance.marks.algorithms import OWN, alg_of, value_of
 from byline.provenance.marks.base import MAX_CANDIDATES, AudioFinding, UnmarkableInput, VideoFinding
-from byline.provenance.marks.video import VideoMark
+from byline.provenance.marks.detectors import NOT_AVAILABLE
 from byline.provenance.records import RecordSource, StoredRecord
 from byline.provenance.sound_fingerprints import SoundPrint, SoundSimilarity
 from byline.provenance.verdicts import Finding
@@ -31,11 +32,14 @@ _NO_SOUND = "no sound that can be compared"
 
 @dataclass(frozen=True)
 class MarkResult:
-    """One mark: `payload` is set when an authentic id was read, `record` when it leads to one."""
+    """One mark: `alg` and `value`, as a manifest declares them, and `payload` are set when an authentic
+    id was read, `record` when it leads to one."""
 
     finding: Finding
     payload: int | None = None
     record: StoredRecord | None = None
+    alg: str = ""
+    value: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,56 +79,92 @@ def frames_of_one_size(media: DecodedMedia) -> list[Any]:
 def find_picture_mark(
     media: DecodedMedia | None, records: RecordSource | None, *, tell_all: bool = False
 ) -> MarkResult:
-    """Look for the 64-bit mark and open its id."""
+    """Look for a picture mark and open its 64-bit id."""
     if records is None:
         return MarkResult(Finding(PICTURE, "not checked", NOT_WITHOUT_RECORDS))
     if media is None or not media.frames:
         return MarkResult(Finding(PICTURE, "not checked", "the file has no pictures that can be decoded"))
-    frames = frames_of_one_size(media)
-    detector = VideoMark(records.mark_keys)
-    try:
-        found: VideoFinding | None = detector.detect(frames)
-    except UnmarkableInput:
-        return MarkResult(
-            Finding(PICTURE, "not checked", "the pictures are too small or too large for the mark")
-        )
-    if found is None:
-        return MarkResult(Finding(PICTURE, "not found", NOWHERE))
-    try:
-        ids.open_mark_id(found.payload, records.id_keys)
-        record = records.by_mark(found.payload)
-    except ids.ForgedMark:
-        record = None
-        if tell_all:
-            text = "a mark is there, but its id was not issued by this newsroom"
-            return MarkResult(Finding(PICTURE, "failed", text))
-    if record is None and not tell_all:
-        # Finding a mark is quicker than finding none: search the pictures upside down, where there is none.
-        detector.detect([np.ascontiguousarray(frame[::-1]) for frame in frames])
-        return MarkResult(Finding(PICTURE, "not found", NOWHERE))
-    return MarkResult(_authentic(PICTURE, record, found.geometry), found.payload, record)
+    frames, fps = frames_of_one_size(media), media.fps or 1.0
+
+    def look(marker: Any, where: Where) -> VideoFinding | None:
+        shown = frames if where == "as it is" else [np.ascontiguousarray(frame[::-1]) for frame in frames]
+        found: VideoFinding | None = marker.detect(shown, fps=fps)
+        return found
+
+    def resolve(payload: int) -> StoredRecord | None:
+        if payload >= 1 << ids.SERIAL_BITS + ids.TAG_BITS:
+            raise ids.ForgedMark("longer than any id of ours")
+        ids.open_mark_id(payload, records.id_keys)
+        return records.by_mark(payload)
+
+    unusable = "the pictures are too small or too large for the mark"
+    return _blind(PICTURE, records.detectors("video"), look, resolve, unusable, tell_all=tell_all)
 
 
 def find_speech_mark(
     media: DecodedMedia | None, records: RecordSource | None, *, tell_all: bool = False
 ) -> MarkResult:
-    """Look for the 32-bit mark. Its ids carry no authentication; the key and the record are it."""
+    """Look for a 32-bit speech mark. Its ids carry no authentication; the key and the record are it."""
     if records is None:
         return MarkResult(Finding(SPEECH, "not checked", NOT_WITHOUT_RECORDS))
     if media is None or media.samples is None:
         return MarkResult(Finding(SPEECH, "not checked", "the file has no sound that can be decoded"))
-    detector = AudioMark(records.mark_keys)
-    try:
-        found: AudioFinding | None = detector.detect(media.samples, media.rate)
-    except UnmarkableInput:
-        return MarkResult(Finding(SPEECH, "not checked", "the sound is too short or of an unusual rate"))
-    if found is None:
-        return MarkResult(Finding(SPEECH, "not found", NOWHERE))
-    record = records.by_audio(found.payload)
-    if record is None and not tell_all:
-        detector.detect(np.ascontiguousarray(media.samples[::-1]), media.rate)  # as for the pictures
-        return MarkResult(Finding(SPEECH, "not found", NOWHERE))
-    return MarkResult(_authentic(SPEECH, record, found.geometry), found.payload, record)
+    samples, rate = media.samples, media.rate
+
+    def look(marker: Any, where: Where) -> AudioFinding | None:
+        heard = samples if where == "as it is" else np.ascontiguousarray(samples[::-1])
+        found: AudioFinding | None = marker.detect(heard, rate)
+        return found
+
+    unusable = "the sound is too short or of an unusual rate"
+    return _blind(SPEECH, records.detectors("audio"), look, records.by_audio, unusable, tell_all=tell_all)
+
+
+Where = Literal["as it is", "reversed"]
+
+
+def _blind(
+    name: str,
+    detectors: Sequence[Any],
+    look: Callable[[Any, Where], VideoFinding | AudioFinding | None],
+    resolve: Callable[[int], StoredRecord | None],
+    unusable: str,
+    *,
+    tell_all: bool,
+) -> MarkResult:
+    """One detector after the other until a mark leads to a record.
+
+    A detector that could not look makes the answer "not checked": its mark may be there.
+    """
+    skipped = []
+    for marker in detectors:
+        info = alg_of(marker)
+        try:
+            found = look(marker, "as it is")
+        except UnmarkableInput:
+            skipped.append(unusable)
+            continue
+        except NOT_AVAILABLE as error:
+            skipped.append(f"{info.alg} cannot be looked for here: {type(error).__name__}")
+            continue
+        if found is None:
+            continue
+        forged = False
+        try:
+            record = resolve(found.payload)
+        except ids.ForgedMark:
+            record, forged = None, True
+        if record is not None or (tell_all and not forged):
+            return _read(name, marker, found, record)
+        if not tell_all:
+            # Finding a mark is quicker than finding none: search where there is none.
+            look(marker, "reversed")
+        elif info.keyed:  # anybody writes the others, with ids of their own
+            text = "a mark is there, but its id was not issued by this newsroom"
+            return MarkResult(Finding(name, "failed", text))
+    if skipped:
+        return MarkResult(Finding(name, "not checked", "; ".join(dict.fromkeys(skipped))))
+    return MarkResult(Finding(name, "not found", NOWHERE))
 
 
 def _picture_on_list(
@@ -134,14 +174,13 @@ def _picture_on_list(
     if media is None or not media.frames or not near:
         return None
     by_id = {record.mark_id: record for record in near}
-    try:
-        found = VideoMark(records.mark_keys).detect(frames_of_one_size(media), candidates=list(by_id))
-    except UnmarkableInput:
-        return None
-    if found is None:
-        return None
-    record = by_id[found.payload]
-    return MarkResult(_authentic(PICTURE, record, found.geometry, len(near)), found.payload, record)
+    frames, fps = frames_of_one_size(media), media.fps or 1.0
+
+    def look(marker: Any) -> VideoFinding | None:
+        found: VideoFinding | None = marker.detect(frames, candidates=list(by_id), fps=fps)
+        return found
+
+    return _on_list(PICTURE, records.detectors("video"), look, by_id, len(near))
 
 
 def _speech_on_list(
@@ -150,22 +189,50 @@ def _speech_on_list(
     by_id = {record.audio_id: record for record in near if record.audio_id is not None}
     if media is None or media.samples is None or not by_id:
         return None
-    try:
-        found = AudioMark(records.mark_keys).detect(media.samples, media.rate, candidates=list(by_id))
-    except UnmarkableInput:
-        return None
-    if found is None:
-        return None
-    record = by_id[found.payload]
-    return MarkResult(_authentic(SPEECH, record, found.geometry, len(near)), found.payload, record)
+    samples, rate = media.samples, media.rate
+
+    def look(marker: Any) -> AudioFinding | None:
+        found: AudioFinding | None = marker.detect(samples, rate, candidates=list(by_id))
+        return found
+
+    return _on_list(SPEECH, records.detectors("audio"), look, by_id, len(near))
 
 
-def _authentic(name: str, record: StoredRecord | None, geometry: str, listed: int = 0) -> Finding:
+def _on_list(
+    name: str,
+    detectors: Sequence[Any],
+    look: Callable[[Any], VideoFinding | AudioFinding | None],
+    by_id: dict[int, StoredRecord],
+    listed: int,
+) -> MarkResult | None:
+    for marker in detectors:
+        try:
+            found = look(marker)
+        except (UnmarkableInput, *NOT_AVAILABLE):
+            continue
+        if found is not None:
+            return _read(name, marker, found, by_id[found.payload], listed)
+    return None
+
+
+def _read(
+    name: str,
+    marker: Any,
+    found: VideoFinding | AudioFinding,
+    record: StoredRecord | None,
+    listed: int = 0,
+) -> MarkResult:
+    """What an authentic mark says, in words, and as a manifest would declare it."""
+    alg = alg_of(marker).alg
+    value = value_of(marker, found.payload)
     if record is None:
-        return Finding(name, "found", "an authentic mark, but no published record answers to it")
-    how = f", found among {listed} record(s) that the pictures resemble" if listed else ""
-    text = f"authentic, {geometry}{how}; leads to record {record.id}"
-    return Finding(name, "found", text, {"record": record.id})
+        finding = Finding(name, "found", "an authentic mark, but no published record answers to it")
+    else:
+        how = f", found among {listed} record(s) that the pictures resemble" if listed else ""
+        other = "" if alg in OWN.values() else f" ({alg}; {found.confidence})"
+        text = f"authentic, {found.geometry}{how}; leads to record {record.id}{other}"
+        finding = Finding(name, "found", text, {"record": record.id, "alg": alg})
+    return MarkResult(finding, found.payload, record, alg, value)
 
 
 # ---------------------------------------------------------------- likeness

@@ -20,7 +20,7 @@ from typing import Any
 from byline.audit.base.errors import InvalidInput
 from byline.provenance.actions import MAX_TEXT, BadAction, Operation, Region
 from byline.provenance.ingredients import UNKNOWN_LICENCE, Ingredient, examine
-from byline.provenance.marks.algorithms import ALGORITHMS
+from byline.provenance.marks.algorithms import ALGORITHMS, AUDIO_MARK_ALG, VIDEO_MARK_ALG, payload_of
 from byline.provenance.metadata import PromptDisclosure, description
 from byline.provenance.profiles import Choices
 from byline.provenance.trust import TrustBundle
@@ -28,8 +28,6 @@ from byline.provenance.trust import TrustBundle
 __all__ = ["BadManifestFacts", "ManifestFacts", "ModelFact", "Operation", "Region", "SoftBinding", "build"]
 
 SPEC_VERSION = "2.4.0"
-VIDEO_MARK_ALG = "io.byline.video.ss64.1"
-AUDIO_MARK_ALG = "io.byline.audio.ss32.1"
 AUDIT_LABEL = "org.byline.audit"
 RECEIPT_LABEL = "c2pa.repository-receipt"
 # What a clip that we made as a whole can be. Versions of other files keep their parent's word for it.
@@ -76,10 +74,11 @@ class SoftBinding:
 
 @dataclass(frozen=True)
 class ManifestFacts:
-    """Everything a manifest says. `mark_id` (64 bits) is in the picture, `audio_id` (32 bits) in the speech.
+    """Everything a manifest says. `bindings` are the marks; `mark_id` (64 bits, picture) and `audio_id`
+    (32 bits, speech) are short for our own two.
 
     `proof` is the audit proof as `byline.audit.log.proof` gives it. `title` is public: it must not
-    be the prompt. `bindings` are marks of other makers. `models` may be empty only for a version of
+    be the prompt. `models` may be empty only for a version of
     another file (`build` was given a parentOf ingredient).
     """
 
@@ -94,7 +93,6 @@ class ManifestFacts:
     operations: tuple[Operation, ...] = ()
     human_oversight: str = "prompt_guided"
     bindings: tuple[SoftBinding, ...] = ()
-    marks_written: bool = True  # False: mark_id and audio_id came with the parent
     complete: bool = True  # allActionsIncluded
 
 
@@ -163,8 +161,8 @@ def receipt(
     }
 
 
-def soft_bindings(assertions: tuple[dict[str, Any], ...]) -> dict[str, int]:
-    """algorithm -> id for our marks that a manifest declares. Malformed ones are left out."""
+def soft_bindings(assertions: tuple[dict[str, Any], ...]) -> dict[str, str]:
+    """alg -> value for marks in our table that a manifest declares. Malformed ones are left out."""
     found = {}
     for assertion in assertions:
         data = assertion.get("data")
@@ -173,9 +171,8 @@ def soft_bindings(assertions: tuple[dict[str, Any], ...]) -> dict[str, int]:
         blocks = data.get("blocks")
         block = blocks[0] if isinstance(blocks, list) and blocks else None
         value = block.get("value") if isinstance(block, dict) else None
-        digits = {VIDEO_MARK_ALG: 16, AUDIO_MARK_ALG: 8}.get(str(data.get("alg")))
-        if digits and isinstance(value, str) and re.fullmatch(rf"[0-9a-f]{{{digits}}}", value):
-            found[str(data["alg"])] = int(value, 16)
+        if payload_of(str(data.get("alg")), value) is not None:
+            found[str(data["alg"])] = str(value)
     return found
 
 
@@ -209,9 +206,9 @@ def _bindings(facts: ManifestFacts) -> list[SoftBinding]:
     """All marks, ours first."""
     ours = []
     if facts.mark_id is not None:
-        ours.append(SoftBinding(VIDEO_MARK_ALG, f"{facts.mark_id:016x}", "picture", facts.marks_written))
+        ours.append(SoftBinding(VIDEO_MARK_ALG, f"{facts.mark_id:016x}", "picture"))
     if facts.audio_id is not None:
-        ours.append(SoftBinding(AUDIO_MARK_ALG, f"{facts.audio_id:08x}", "speech", facts.marks_written))
+        ours.append(SoftBinding(AUDIO_MARK_ALG, f"{facts.audio_id:08x}", "speech"))
     return [*ours, *facts.bindings]
 
 
@@ -225,18 +222,20 @@ def _actions(
     keys = {
         kind: [i.key for i in ingredients if i.relationship == kind] for kind in ("parentOf", "componentOf")
     }
-    steering = tuple(i.key for i in (*models, *ingredients) if i.relationship == "inputTo")
+    used_later = {key for operation in facts.operations for key in operation.ingredients}
+    steering = tuple(
+        i.key for i in (*models, *ingredients) if i.relationship == "inputTo" and i.key not in used_later
+    )
     used = "; ".join(f"{model.role}: {model.name} {model.version}" for model in facts.models)
     if keys["parentOf"]:
         begin = Operation("c2pa.opened", "made from the parent file", ingredients=tuple(keys["parentOf"]))
     else:
         begin = Operation("c2pa.created", used, facts.source_type, ingredients=steering)
     steps = [begin]
-    placed_already = {key for operation in facts.operations for key in operation.ingredients}
     steps += [
         Operation("c2pa.placed", "", ingredients=(key,))
         for key in keys["componentOf"]
-        if key not in placed_already
+        if key not in used_later
     ]
     for operation in facts.operations:
         if operation.action in ("c2pa.created", "c2pa.opened"):

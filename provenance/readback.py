@@ -1,9 +1,9 @@
 """Believe a finished clip only after reading everything back from the bytes of the signed file.
 
-Promises: `read_back` returns evidence only if the picture mark decodes to the expected id, the
-speech mark does where there is speech, the manifest verifies under the given roots and declares
-the same ids, and its proof holds for exactly these bytes. Anything else raises ReadBackFailed,
-naming the layer, and the clip is not published. For our own files: decoding is not jailed.
+Promises: `read_back` returns evidence only if the manifest verifies under the given roots and declares
+the expected ids, the mark that it names decodes to the same id from the pictures and, where there is
+speech, from the sound, and its proof holds for exactly these bytes. Anything else raises
+ReadBackFailed, naming the layer, and the clip is not published. For our own files: decoding is not jailed.
 """
 
 from pathlib import Path
@@ -13,9 +13,9 @@ from byline.audit.base import keyring
 from byline.audit.base.errors import BylineError
 from byline.provenance import decode, ids, manifest, proofs, reading
 from byline.provenance.lookup import frames_of_one_size
-from byline.provenance.marks.audio import AudioMark
+from byline.provenance.marks import markers
+from byline.provenance.marks.algorithms import ALGORITHMS, Media, alg_of, payload_of
 from byline.provenance.marks.base import UnmarkableInput
-from byline.provenance.marks.video import VideoMark
 from byline.provenance.trust import TrustBundle
 
 
@@ -33,7 +33,9 @@ class ReadBackFailed(BylineError):
 
 def read_back(path: Path, *, mark_id: int, audio_id: int | None, trust: TrustBundle) -> dict[str, Any]:
     """Evidence (JSON-able) that all layers read back from the file. Raises ReadBackFailed, KeyUnavailable."""
-    held = _manifest(path, trust, mark_id, audio_id)
+    held = _manifest(path, trust)
+    keys = keyring.read_all("watermark")  # a clip may have been marked just before a rotation
+    picture, speech = _declared(held, "video", mark_id, keys), _declared(held, "audio", audio_id, keys)
     proof = proofs.check_file(held, path, trust)
     if proof.outcome != "held":
         raise ReadBackFailed("audit proof", proof.text)
@@ -41,10 +43,9 @@ def read_back(path: Path, *, mark_id: int, audio_id: int | None, trust: TrustBun
         media = decode.decode(path)
     except decode.Unreadable as error:
         raise ReadBackFailed("decode", str(error)) from error
-    keys = keyring.read_all("watermark")  # a clip may have been marked just before a rotation
-    evidence: dict[str, Any] = {"picture_mark": _picture(media, keys, mark_id)}
+    evidence: dict[str, Any] = {"picture_mark": _picture(media, picture, mark_id)}
     if audio_id is not None:
-        evidence["speech_mark"] = _speech(media, keys, audio_id)
+        evidence["speech_mark"] = _speech(media, speech, audio_id)
     evidence["manifest"] = {
         "state": held.state,
         "label": held.label,
@@ -56,7 +57,7 @@ def read_back(path: Path, *, mark_id: int, audio_id: int | None, trust: TrustBun
     return evidence
 
 
-def _manifest(path: Path, trust: TrustBundle, mark_id: int, audio_id: int | None) -> reading.ManifestReading:
+def _manifest(path: Path, trust: TrustBundle) -> reading.ManifestReading:
     held = reading.read(path, trust)
     if held.presence != "read":
         raise ReadBackFailed("manifest", held.detail)
@@ -66,20 +67,35 @@ def _manifest(path: Path, trust: TrustBundle, mark_id: int, audio_id: int | None
         raise ReadBackFailed("manifest", f"the signing certificate was revoked: {held.revoked}")
     if not held.stamped:
         raise ReadBackFailed("manifest", "no valid time stamp")
-    expected = {manifest.VIDEO_MARK_ALG: mark_id}
-    if audio_id is not None:
-        expected[manifest.AUDIO_MARK_ALG] = audio_id
-    if manifest.soft_bindings(held.assertions) != expected:
-        raise ReadBackFailed("manifest", "it does not declare the marks that are in the clip")
     return held
 
 
-def _picture(media: decode.DecodedMedia, keys: list[bytes], mark_id: int) -> dict[str, Any]:
+def _declared(held: reading.ManifestReading, medium: Media, payload: int | None, keys: list[bytes]) -> Any:
+    """The marker of the one mark that the manifest declares for this medium; None where there is to be none.
+
+    By what the manifest says and not by the setting: a stored clip may carry the mark of an earlier one.
+    """
+    declared = {
+        alg: payload_of(alg, value)
+        for alg, value in manifest.soft_bindings(held.assertions).items()
+        if ALGORITHMS[alg].media == medium
+    }
+    if payload is None and not declared:
+        return None
+    if list(declared.values()) == [payload]:
+        for marker in markers.detectors(medium, keys):
+            if alg_of(marker).alg in declared:
+                return marker
+    raise ReadBackFailed("manifest", "it does not declare the marks that are in the clip")
+
+
+def _picture(media: decode.DecodedMedia, marker: Any, mark_id: int) -> dict[str, Any]:
     try:
-        found = VideoMark(keys).detect(frames_of_one_size(media)) if media.frames else None
+        frames = frames_of_one_size(media) if media.frames else []
+        found = marker.detect(frames, fps=media.fps or 1.0)
         if found is not None:
             ids.open_mark_id(found.payload, keyring.read_all("id"))
-    except (UnmarkableInput, ids.ForgedMark) as error:
+    except (UnmarkableInput, ids.ForgedMark, ids.BadMarkId) as error:
         raise ReadBackFailed("picture mark", str(error)) from error
     if found is None:
         raise ReadBackFailed("picture mark", "no mark decodes from the encoded pictures")
@@ -87,21 +103,27 @@ def _picture(media: decode.DecodedMedia, keys: list[bytes], mark_id: int) -> dic
         raise ReadBackFailed("picture mark", "it decodes to another id")
     return {
         "read": True,
+        "alg": alg_of(marker).alg,
         "geometry": found.geometry,
         "confidence": found.confidence,
         "frames": len(media.frames),
     }
 
 
-def _speech(media: decode.DecodedMedia, keys: list[bytes], audio_id: int) -> dict[str, Any]:
+def _speech(media: decode.DecodedMedia, marker: Any, audio_id: int) -> dict[str, Any]:
     if media.samples is None:
         raise ReadBackFailed("speech mark", "the file holds no sound")
     try:
-        found = AudioMark(keys).detect(media.samples, media.rate)
+        found = marker.detect(media.samples, media.rate)
     except UnmarkableInput as error:
         raise ReadBackFailed("speech mark", str(error)) from error
     if found is None:
         raise ReadBackFailed("speech mark", "no mark decodes from the encoded sound")
     if found.payload != audio_id:
         raise ReadBackFailed("speech mark", "it decodes to another id")
-    return {"read": True, "geometry": found.geometry, "confidence": found.confidence}
+    return {
+        "read": True,
+        "alg": alg_of(marker).alg,
+        "geometry": found.geometry,
+        "confidence": found.confidence,
+    }

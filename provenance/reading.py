@@ -31,11 +31,18 @@ _REMOTE = "the file names a manifest kept elsewhere; nothing is fetched from an 
 
 @dataclass(frozen=True)
 class Ancestor:
-    """One ingredient of the manifest and the validation codes that failed for it."""
+    """One ingredient of the manifest and the validation codes that failed for it.
+
+    `licence` and `credentials` are what the manifest's own signer wrote down about it (docs/manifest.md,
+    "Ingredients"), "" where it wrote nothing; `has_manifest` says whether it brought credentials along.
+    """
 
     title: str
     relationship: str
     failures: tuple[str, ...]
+    licence: str = ""
+    credentials: str = ""
+    has_manifest: bool = False
 
 
 @dataclass(frozen=True)
@@ -278,11 +285,16 @@ def _ancestors(store: dict[str, Any], results: dict[str, Any]) -> tuple[Ancestor
             uri = f"/{name}/c2pa.assertions/{ingredient.get('label') or ''}"
             for key in [key for key in now if key.endswith(uri)]:
                 codes += now.pop(key)
+            about = ingredient.get("metadata")
+            said = about if isinstance(about, dict) else {}
             found.append(
                 Ancestor(
                     str(ingredient.get("title") or ingredient.get("label") or "unnamed"),
                     str(ingredient.get("relationship") or ""),
                     tuple(dict.fromkeys(codes)),
+                    str(said.get("org.byline.licence") or ""),
+                    str(said.get("org.byline.credentials") or ""),
+                    bool(ingredient.get("active_manifest")),
                 )
             )
     leftover = tuple(dict.fromkeys(code for codes in now.values() for code in codes))

@@ -21,6 +21,8 @@ from byline.provenance import index_shortlist, reading
 from byline.provenance.fingerprints import FrameHash, Similarity, compare
 from byline.provenance.index_directory import DirectoryFrames
 from byline.provenance.index_shortlist import FrameLookup
+from byline.provenance.marks import detectors
+from byline.provenance.marks.algorithms import Media
 from byline.provenance.sound_fingerprints import SoundIndex, SoundPrint, SoundSimilarity
 from byline.provenance.trust import TrustBundle
 
@@ -65,6 +67,9 @@ class RecordSource(Protocol):
     mark_keys: Sequence[bytes]
     id_keys: Sequence[bytes]
 
+    def detectors(self, medium: Media) -> Sequence[Any]:
+        """Markers that find these records' marks, our own first; what they need may be missing."""
+
     def by_mark(self, mark_id: int) -> StoredRecord | None: ...
 
     def by_audio(self, audio_id: int) -> StoredRecord | None: ...
@@ -94,11 +99,19 @@ class DirectoryRecords:
             raise BadRecords(f"{KEYS} is damaged") from error
         if not self.mark_keys or any(len(key) != 32 for key in (*self.mark_keys, *self.id_keys)):
             raise BadRecords(f"{KEYS} holds no usable keys")
+        self._marks_of_others = keys.get("marks", [])
         self._rows = {row["id"]: row for row in self._read_rows()}
         self._marks = {row["mark_id"]: row["id"] for row in self._rows.values()}
         self._sounds = {row["audio_id"]: row["id"] for row in self._rows.values() if row["audio_id"]}
         self._frames: DirectoryFrames | None = None
         self._sound_index: SoundIndex | None = None
+
+    def detectors(self, medium: Media) -> Sequence[Any]:
+        try:
+            others = detectors.unpack(medium, self._marks_of_others, self.mark_keys, self._path)
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadRecords(f"{KEYS} names a mark that is unknown here") from error
+        return [detectors.own(medium, self.mark_keys), *others]
 
     def _read_rows(self) -> Iterable[dict[str, Any]]:
         try:
@@ -174,6 +187,11 @@ class DatabaseRecords:
         self.mark_keys: Sequence[bytes] = keyring.read_all("watermark")
         self.id_keys: Sequence[bytes] = keyring.read_all("id")
 
+    def detectors(self, medium: Media) -> Sequence[Any]:
+        from byline.provenance.marks import markers
+
+        return markers.detectors(medium, self.mark_keys)
+
     def all(self) -> Iterable[StoredRecord]:
         """Every record, oldest first."""
         return (_stored(row) for row in self._query.order_by("created", "pk").iterator(chunk_size=500))
@@ -231,8 +249,11 @@ class Exportable(Protocol):
     def all(self) -> Iterable[StoredRecord]: ...
 
 
-def write_directory(directory: Path, source: Exportable) -> int:
-    """Write records into an empty directory in the form that DirectoryRecords reads; how many."""
+def write_directory(directory: Path, source: Exportable, marks: Sequence[Mapping[str, Any]] = ()) -> int:
+    """Write records into an empty directory in the form that DirectoryRecords reads; how many.
+
+    `marks` are those of other makers, packed by marks/detectors.py into the same directory.
+    """
     (directory / MANIFESTS).mkdir()
     count = 0
     with (directory / INDEX).open("w") as index:
@@ -247,6 +268,7 @@ def write_directory(directory: Path, source: Exportable) -> int:
         "v": _VERSION,
         "watermark": [k.hex() for k in source.mark_keys],
         "id": [k.hex() for k in source.id_keys],
+        "marks": list(marks),
     }
     descriptor = os.open(directory / KEYS, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as handle:

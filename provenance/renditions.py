@@ -26,8 +26,9 @@ from byline.provenance.actions import Operation
 from byline.provenance.digest import Digest, content_digest
 from byline.provenance.ingredients import Ingredient
 from byline.provenance.lookup import frames_of_one_size
+from byline.provenance.marks import markers
+from byline.provenance.marks.algorithms import ALGORITHMS, payload_of
 from byline.provenance.marks.base import UnmarkableInput
-from byline.provenance.marks.video import VideoMark
 from byline.provenance.records import StoredRecord
 from byline.provenance.transcode import Frame, Geometry
 from byline.provenance.trust import TrustBundle
@@ -72,6 +73,22 @@ class RenditionSpec:
 
 
 @dataclass(frozen=True)
+class _Mark:
+    """The original's picture mark: as its manifest declares it, the id, and the keys that find it."""
+
+    alg: str
+    value: str
+    payload: int
+    keys: Sequence[bytes]
+
+    def marker(self, keys: Sequence[bytes], **tuning: float) -> Any:
+        found = markers.of_alg(self.alg, "video", keys, **tuning)
+        if found is None:
+            raise RenditionRefused(f"the original carries {self.alg}, which is not configured here")
+        return found
+
+
+@dataclass(frozen=True)
 class RenditionResult:
     """`mark` says whether the original's mark was found again or had to be written again; `blind` whether
     a stranger finds it without being told the id; `warnings` are sentences for the editor."""
@@ -111,11 +128,12 @@ def make_rendition(
     if suffix not in SUFFIXES:
         raise RenditionRefused(f"a rendition is one of {sorted(SUFFIXES)}")
     held = _own(source, record)
+    mark = _mark_of(held, record, mark_keys)
     geometry = plan(spec, transcode.dimensions(source), even=suffix == ".mp4")
     destination.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix=".rendition-", dir=destination.parent) as scratch:
         bare = Path(scratch) / f"bare{suffix}"
-        kind, blind = _marked(source, bare, spec, geometry, mark_keys, record.mark_id, draw)
+        kind, blind = _marked(source, bare, spec, geometry, mark, draw)
         digest = content_digest(bare)
         asset_id = f"urn:uuid:{uuid.uuid4()}"
         proof = prove(asset_id, digest, record.id) if prove else {}
@@ -128,15 +146,16 @@ def make_rendition(
             software_version=version("byline"),
             proof=proof,
             models=(),
-            mark_id=record.mark_id,
             operations=_operations(spec, geometry, transcode.dimensions(source), suffix, draw is not None),
-            marks_written=kind == "written again",
-            bindings=_sound_binding(record, suffix),
+            bindings=(
+                manifest.SoftBinding(mark.alg, mark.value, "picture", written=kind == "written again"),
+                *_sound_bindings(held, suffix),
+            ),
         )
         built = manifest.build(facts, ingredients=[parent], choices=profiles.for_brand(brand))
         store = signing.sign_file(described, destination, built, [parent])
     try:
-        _read_back(destination, digest, record, mark_keys, blind=blind)
+        _read_back(destination, digest, mark, blind=blind)
     except BylineError:
         destination.unlink(missing_ok=True)
         raise
@@ -198,26 +217,32 @@ def _own(source: Path, record: StoredRecord) -> reading.ManifestReading:
     return held
 
 
+def _mark_of(held: reading.ManifestReading, record: StoredRecord, keys: Sequence[bytes]) -> _Mark:
+    for alg, value in manifest.soft_bindings(held.assertions).items():
+        if ALGORITHMS[alg].media == "video" and payload_of(alg, value) == record.mark_id:
+            return _Mark(alg, value, record.mark_id, keys)
+    raise RenditionRefused("the original does not declare the mark of its record")
+
+
 def _marked(
     source: Path,
     bare: Path,
     spec: RenditionSpec,
     geometry: Geometry,
-    keys: Sequence[bytes],
-    mark_id: int,
+    mark: _Mark,
     draw: Callable[[Frame], Frame] | None,
 ) -> tuple[Literal["intact", "written again"], bool]:
     """Write the unsigned rendition. Its mark as it came, else again, a little stronger at each try."""
     _write(source, bare, spec, geometry, draw, None)
-    if _finds(bare, keys, mark_id, blind=True):
+    if _finds(bare, mark, blind=True):
         return "intact", True
     known = False
     for textured, smooth in _VIDEO_STRENGTHS if bare.suffix == ".mp4" else _POSTER_STRENGTHS:
-        mark = VideoMark([keys[0]], psnr_db=textured, flat_psnr_db=smooth)
-        _write(source, bare, spec, geometry, draw, functools.partial(mark.embed, payload=mark_id))
-        if _finds(bare, keys, mark_id, blind=True):
+        marker = mark.marker(mark.keys[:1], psnr_db=textured, flat_psnr_db=smooth)
+        _write(source, bare, spec, geometry, draw, functools.partial(marker.embed, payload=mark.payload))
+        if _finds(bare, mark, blind=True):
             return "written again", True
-        known = _finds(bare, keys, mark_id, blind=False)
+        known = _finds(bare, mark, blind=False)
     if known:
         return "written again", False
     raise RenditionFailed("the mark cannot be read from the rendition, not even when it is written again")
@@ -248,16 +273,17 @@ def _write(
         raise RenditionRefused(f"the result cannot be marked: {error}") from error
 
 
-def _finds(path: Path, keys: Sequence[bytes], mark_id: int, *, blind: bool) -> bool:
+def _finds(path: Path, mark: _Mark, *, blind: bool) -> bool:
     """Whether the mark decodes to this id, without being told it or, if not `blind`, as its record's."""
     try:
         media = decode.decode(path)
-        found = VideoMark(keys).detect(
-            frames_of_one_size(media), candidates=None if blind else [mark_id], fps=media.fps or 1.0
+        candidates = None if blind else [mark.payload]
+        found = mark.marker(mark.keys).detect(
+            frames_of_one_size(media), candidates=candidates, fps=media.fps or 1.0
         )
     except (UnmarkableInput, decode.Unreadable):
         return False
-    return found is not None and found.payload == mark_id
+    return found is not None and found.payload == mark.payload
 
 
 def _describe(bare: Path, described: Path, asset_id: str, digest: Digest, brand: str) -> None:
@@ -295,22 +321,24 @@ def _operations(
     return tuple(done)
 
 
-def _sound_binding(record: StoredRecord, suffix: str) -> tuple[manifest.SoftBinding, ...]:
-    if record.audio_id is None or suffix != ".mp4":
+def _sound_bindings(held: reading.ManifestReading, suffix: str) -> tuple[manifest.SoftBinding, ...]:
+    """The mark in the sound that was copied, as the original declares it."""
+    if suffix != ".mp4":
         return ()
-    value = f"{record.audio_id:08x}"
-    return (manifest.SoftBinding(manifest.AUDIO_MARK_ALG, value, "speech", written=False),)
+    return tuple(
+        manifest.SoftBinding(alg, value, "speech", written=False)
+        for alg, value in manifest.soft_bindings(held.assertions).items()
+        if ALGORITHMS[alg].media == "audio"
+    )
 
 
-def _read_back(
-    path: Path, digest: Digest, record: StoredRecord, keys: Sequence[bytes], *, blind: bool
-) -> None:
+def _read_back(path: Path, digest: Digest, mark: _Mark, *, blind: bool) -> None:
     held = reading.read(path, TrustBundle.from_installation())
-    if manifest.soft_bindings(held.assertions).get(manifest.VIDEO_MARK_ALG) != record.mark_id:
+    if manifest.soft_bindings(held.assertions).get(mark.alg) != mark.value:
         raise RenditionFailed("the manifest does not declare the mark that is in the rendition")
     if content_digest(path) != digest:
         raise RenditionFailed("signing changed what is seen")
-    if not _finds(path, keys, record.mark_id, blind=blind):
+    if not _finds(path, mark, blind=blind):
         raise RenditionFailed("the mark is not in the signed file")
 
 

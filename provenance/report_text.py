@@ -9,7 +9,8 @@ from typing import Any
 
 from byline.provenance import manifest, proofs
 from byline.provenance.lookup import MarkResult
-from byline.provenance.reading import ManifestReading
+from byline.provenance.marks.algorithms import ALGORITHMS, payload_of
+from byline.provenance.reading import Ancestor, ManifestReading
 from byline.provenance.status import ClipStatus
 from byline.provenance.verdicts import Finding, Status, Verdict
 
@@ -43,13 +44,21 @@ def signer_problems(held: ManifestReading) -> tuple[str, ...]:
 
 def contradictions(held: ManifestReading, picture: MarkResult, speech: MarkResult) -> list[Finding]:
     """Marks that were read and are not the ones the manifest declares: one of the two was moved here."""
-    declared = manifest.soft_bindings(held.assertions)
-    marks = ((manifest.VIDEO_MARK_ALG, picture), (manifest.AUDIO_MARK_ALG, speech))
-    return [
-        Finding(mark.finding.technique, "failed", "it is not the mark that the manifest declares")
-        for algorithm, mark in marks
-        if mark.record is not None and declared.get(algorithm, mark.payload) != mark.payload
+    declared = [
+        (ALGORITHMS[alg].media, payload_of(alg, value))
+        for alg, value in manifest.soft_bindings(held.assertions).items()
     ]
+    found = []
+    for mark in (picture, speech):
+        if mark.record is None:
+            continue
+        medium = ALGORITHMS[mark.alg].media
+        # The same id may stand there under another alg: a rendition is marked again when need be.
+        named = {payload for media, payload in declared if media == medium}
+        if named and mark.payload not in named:
+            text = "it is not the mark that the manifest declares"
+            found.append(Finding(mark.finding.technique, "failed", text))
+    return found
 
 
 def manifest_findings(held: ManifestReading) -> list[Finding]:
@@ -63,16 +72,39 @@ def manifest_findings(held: ManifestReading) -> list[Finding]:
         findings.append(signer_finding(held))
     findings += revocation_findings(held)
     findings.append(_stamp_finding(held))
-    for ancestor in held.ancestors:
-        if ancestor.failures:
-            text = f"{ancestor.title}: {', '.join(ancestor.failures)}"
-            findings.append(Finding("ancestors", "failed", text, {"codes": list(ancestor.failures)}))
-        else:
-            findings.append(Finding("ancestors", "passed", f"{ancestor.title}: nothing failed"))
+    findings += [_ancestor_finding(ancestor) for ancestor in held.ancestors]
     if held.identity_failures or any(_is_identity(a) for a in held.assertions):
         text = "an identity assertion is there and was not checked"
         findings.append(Finding("identity", "not checked", text, {"codes": list(held.identity_failures)}))
     return findings
+
+
+_ROLES = {"parentOf": "what it was made from", "componentOf": "a part of it", "inputTo": "an input"}
+
+
+def _about(ancestor: Ancestor) -> str:
+    """What an ingredient was for, its licence, and what its own credentials are worth."""
+    if ancestor.failures:
+        worth = ", ".join(ancestor.failures)
+    elif ancestor.has_manifest:
+        worth = "its own credentials hold"
+    elif ancestor.credentials not in ("", "none"):
+        worth = f"credentials when it was taken in: {ancestor.credentials}"
+    else:
+        worth = "no credentials of its own"
+    licence = ancestor.licence and f"licence: {ancestor.licence}"
+    return "; ".join(filter(None, [_ROLES.get(ancestor.relationship), licence, worth]))
+
+
+def _ancestor_finding(ancestor: Ancestor) -> Finding:
+    status: Status = "failed" if ancestor.failures else "passed" if ancestor.has_manifest else "note"
+    details = {
+        "codes": list(ancestor.failures),
+        "relationship": ancestor.relationship,
+        "licence": ancestor.licence,
+        "credentials": ancestor.credentials,
+    }
+    return Finding("ancestors", status, f"{ancestor.title}: {_about(ancestor)}", details)
 
 
 def signer_finding(held: ManifestReading) -> Finding:
@@ -157,7 +189,14 @@ def shown(held: ManifestReading) -> dict[str, Any]:
         "state": held.state,
         "codes": held.codes,
         "ancestors": [
-            {"title": a.title, "relationship": a.relationship, "failures": list(a.failures)}
+            {
+                "title": a.title,
+                "relationship": a.relationship,
+                "failures": list(a.failures),
+                "licence": a.licence,
+                "credentials": a.credentials,
+                "about": _about(a),
+            }
             for a in held.ancestors
         ],
     }

@@ -107,7 +107,7 @@ class _Published:
 
     def __init__(self, records: RecordSource, status: StatusSource) -> None:
         self._records, self._status = records, status
-        self.mark_keys, self.id_keys = records.mark_keys, records.id_keys
+        self.mark_keys, self.id_keys, self.detectors = records.mark_keys, records.id_keys, records.detectors
 
     def _kept(self, record: StoredRecord | None) -> StoredRecord | None:
         state = self._status.status(record.id) if record is not None else None
@@ -311,11 +311,8 @@ def _record_problem(
     if problem:
         return problem
     declared = manifest.soft_bindings(stored.assertions)
-    for algorithm, mark in (
-        (manifest.VIDEO_MARK_ALG, evidence.picture),
-        (manifest.AUDIO_MARK_ALG, evidence.speech),
-    ):
-        if mark.record is not None and declared.get(algorithm) != mark.payload:
+    for mark in (evidence.picture, evidence.speech):
+        if mark.record is not None and declared.get(mark.alg) != mark.value:
             return f"the manifest on record does not declare this {mark.finding.technique}"
     if proofs.check(stored, _digest_on_record(stored, record), trust).outcome in ("broken", "transplanted"):
         return "the proof on record does not hold"

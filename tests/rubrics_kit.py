@@ -110,7 +110,8 @@ def signed_files(directory: Path) -> dict[str, Path]:
 def _rendition(source: Path, target: Path, original: Path, operation: Operation) -> Path:
     """A copy in another form, which names the original as its parent and has no log entry of its own."""
     parent = (Ingredient("High tide tonight", "parentOf", content=original),)
-    about = facts(source, proof={}, mark_id=7, marks_written=False, operations=(operation,))
+    mark = manifest.SoftBinding(manifest.VIDEO_MARK_ALG, f"{7:016x}", "picture", written=False)
+    about = facts(source, proof={}, bindings=(mark,), operations=(operation,))
     signing.sign_file(source, target, manifest.build(about, ingredients=parent), parent)
     return target
 

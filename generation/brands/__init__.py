@@ -5,6 +5,8 @@ path of a YAML file), which wins over a shipped kit of the same name. The "AI-ge
 part of a kit: a brand cannot move, shrink or hide it.
 """
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ _KITS = Path(__file__).with_name("kits")
 FONTS = Path(__file__).with_name("fonts")
 _NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,40}$")
 _CONTRAST = 4.5  # WCAG 2.2, 1.4.3
+NOT_STATED = "not stated"
 RGB = tuple[int, int, int]
 
 
@@ -45,6 +48,19 @@ class Brand:
     end_seconds: float
     regular_font: Path
     bold_font: Path
+    licence: str = NOT_STATED
+    font_licence: str = NOT_STATED
+    sha256: str = ""  # of the kit as it was configured
+
+
+@dataclass(frozen=True)
+class Input:
+    """One thing that the drawing is made from, for the manifest. `licence` is in the kit's own words."""
+
+    title: str
+    licence: str
+    role: str
+    sha256: str
 
 
 def names() -> list[str]:
@@ -71,14 +87,24 @@ def load(name: str = DEFAULT) -> Brand:
     return parse(name, source, base=base, where=where)
 
 
+def inputs(brand: Brand) -> list[Input]:
+    """The kit and its fonts, with licence and SHA-256. What it says is in the picture for all to see."""
+    found = [Input(f"brand kit {brand.name}", brand.licence, "wordmark, colours and end card", brand.sha256)]
+    for font in dict.fromkeys((brand.regular_font, brand.bold_font)):
+        digest = hashlib.sha256(font.read_bytes()).hexdigest()
+        found.append(Input(f"font {font.stem}", brand.font_licence, "typeface", digest))
+    return found
+
+
 def parse(name: str, kit: Any, *, base: Path, where: str) -> Brand:
     """Validate one kit; relative font paths are relative to `base`."""
-    top = _section(kit, {"wordmark", "colours", "title", "captions", "end_card", "fonts"}, where)
+    top = _section(kit, {"wordmark", "colours", "title", "captions", "end_card", "fonts", "licence"}, where)
     colours = _section(top.get("colours"), {"primary", "accent", "text"}, f"{where}, colours")
     title = _section(top.get("title", {}), {"style", "seconds"}, f"{where}, title")
     captions = _section(top.get("captions", {}), {"burn"}, f"{where}, captions")
     end = _section(top.get("end_card", {}), {"text", "seconds"}, f"{where}, end_card")
-    fonts = _section(top.get("fonts", {}), {"regular", "bold"}, f"{where}, fonts")
+    fonts = _section(top.get("fonts", {}), {"regular", "bold", "licence"}, f"{where}, fonts")
+    own_fonts = {"regular", "bold"} & set(fonts)
     brand = Brand(
         name=name,
         wordmark=_text(top, "wordmark", where, "", 24),
@@ -92,6 +118,9 @@ def parse(name: str, kit: Any, *, base: Path, where: str) -> Brand:
         end_seconds=_number(end, "seconds", where, 0.0, 0.0, 6.0),
         regular_font=_font(fonts, "regular", where, base, "OpenSans-Semibold.ttf"),
         bold_font=_font(fonts, "bold", where, base, "OpenSans-Bold.ttf"),
+        licence=_licence(top, where, NOT_STATED),
+        font_licence=_licence(fonts, f"{where}, fonts", NOT_STATED if own_fonts else "Apache-2.0"),
+        sha256=hashlib.sha256(json.dumps(kit, sort_keys=True, default=str).encode()).hexdigest(),
     )
     for key, colour in (("primary", brand.primary), ("accent", brand.accent)):
         other = brand.text if key == "primary" else brand.primary
@@ -124,6 +153,13 @@ def _text(section: Mapping[str, Any], key: str, where: str, default: str, longes
     value = section.get(key, default)
     if not isinstance(value, str) or len(value) > longest:
         raise ConfigurationError(f"{where}: {key} must be a text of at most {longest} characters")
+    return value
+
+
+def _licence(section: Mapping[str, Any], where: str, default: str) -> str:
+    value = _text(section, "licence", where, default, 200)
+    if not value.strip() or not value.isprintable():
+        raise ConfigurationError(f"{where}: licence must be an SPDX id or one line of text")
     return value
 
 

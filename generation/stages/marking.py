@@ -5,7 +5,7 @@ file on disk, and never a list of full-size frames in memory.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -27,24 +27,26 @@ def watermark(request: Any, artefact: Artefact) -> Outcome:
     from byline.generation.encode import write_mp4
     from byline.provenance.marks import markers
 
+    writer = markers.load("video", [keyring.read("watermark")])
     options, made = request.options, artefact.produced["engine"]
-    title = artefact.produced["normalise"]["title"]
+    brand, title = brands.load(request.brand), artefact.produced["normalise"]["title"]
     size = options.get("width", WIDTH), options.get("height", HEIGHT)
     fps = options.get("fps", FPS)
-    samples, rate, cues, audio_marked = _sound(request, artefact)
+    samples, rate, cues, speech_mark = _sound(request, artefact)
     frames = compose(
         artefact.memory["shots"],
         made["fps"],
-        brand=brands.load(request.brand),
+        brand=brand,
         title=title,
         captions=cues,
         size=size,
         fps=fps,
         seconds=request.seconds,
     )
-    marked = markers.load("video", [keyring.read("watermark")]).embed(
-        _watched(frames, round(request.seconds * fps), artefact), mark_id(request)
-    )
+    marked = writer.embed(_watched(frames, round(request.seconds * fps), artefact), mark_id(request))
+    bindings = [_binding(writer, mark_id(request), "picture")]
+    if speech_mark is not None:
+        bindings.append(_binding(speech_mark, request.audio_id, "speech"))
     language = options.get("language", "en-us")
     path = artefact.workdir / "encoded.mp4"
     encoded = write_mp4(path, marked, fps, samples, rate, cues, language, title=title)
@@ -53,38 +55,52 @@ def watermark(request: Any, artefact: Artefact) -> Outcome:
         Verdict.TRANSFORM,
         evidence={
             "picture": "marked",
-            "speech": "marked" if audio_marked else "too short for a mark of its own" if spoken else "none",
+            "speech": "marked" if speech_mark else "too short for a mark of its own" if spoken else "none",
+            "marks": [binding["alg"] for binding in bindings],
             "frames": encoded.frames,
             "size": f"{encoded.width}x{encoded.height}",
             "bytes": encoded.bytes,
             "captions": len(cues),
         },
-        produces={"audio_marked": audio_marked, "seconds": encoded.seconds, "fps": fps},
+        produces={
+            "audio_marked": speech_mark is not None,
+            "bindings": bindings,
+            "inputs": [asdict(item) for item in brands.inputs(brand)],
+            "seconds": encoded.seconds,
+            "fps": fps,
+        },
         files={"encoded": path},
     )
 
 
-def _sound(request: Any, artefact: Artefact) -> tuple[np.ndarray | None, int, list[Any], bool]:
-    """(samples, rate, captions, whether the speech is marked) of the whole clip."""
+def _binding(marker: Any, payload: int, where: str) -> dict[str, str]:
+    """The fields of a manifest's SoftBinding for a mark that was written."""
+    from byline.provenance.marks.algorithms import alg_of, value_of
+
+    return {"alg": alg_of(marker).alg, "value": value_of(marker, payload), "where": where}
+
+
+def _sound(request: Any, artefact: Artefact) -> tuple[np.ndarray | None, int, list[Any], Any]:
+    """(samples, rate, captions, the marker that marked the speech or None) of the whole clip."""
     from byline.audit.base import keyring
     from byline.generation import captions, soundtrack
     from byline.provenance.marks import markers
 
     speech = artefact.memory["speech"]
     if speech is None:
-        return None, soundtrack.RATE, [], False
+        return None, soundtrack.RATE, [], None
     track = soundtrack.lay(speech, seconds=request.seconds)
     script = artefact.produced["normalise"]["voice_over"]
     laid = replace(speech, samples=track.samples, rate=track.rate, words=track.words)
     cues = captions.from_speech(laid, script)
     if speech.seconds < MIN_MARKED_SPEECH_S:
-        return track.samples, track.rate, cues, False
+        return track.samples, track.rate, cues, None
     mark = markers.load("audio", [keyring.read("watermark")])
     samples = mark.embed(track.samples, track.rate, request.audio_id)
     found = mark.detect(samples, track.rate)
     if found is not None and found.payload == request.audio_id:
-        return samples, track.rate, cues, True
-    return track.samples, track.rate, cues, False
+        return samples, track.rate, cues, mark
+    return track.samples, track.rate, cues, None
 
 
 def _watched(frames: Iterable[np.ndarray], total: int, artefact: Artefact) -> Iterator[np.ndarray]:

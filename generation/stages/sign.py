@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import Any
 
 from byline.generation.contracts import Artefact, Outcome, Verdict
-from byline.generation.publication import mark_id, read_back_file
+from byline.generation.publication import read_back_file
 
 UNTITLED = "AI-generated clip"
 
@@ -17,7 +17,8 @@ def sign(request: Any, artefact: Artefact) -> Outcome:
     a signed file. They stand outside the media data, so the digest in the log stays true.
     """
     from byline.provenance import aigc, metadata, profiles
-    from byline.provenance.manifest import ManifestFacts, ModelFact, Operation, build
+    from byline.provenance.ingredients import DIGEST, Ingredient
+    from byline.provenance.manifest import ManifestFacts, ModelFact, Operation, SoftBinding, build
     from byline.provenance.signing import sign_file
 
     made, spoken, logged = (artefact.produced[name] for name in ("engine", "speech", "log"))
@@ -36,17 +37,38 @@ def sign(request: Any, artefact: Artefact) -> Outcome:
     if "voice" in spoken:
         licence = spoken["voice_licence"]
         models.append(
-            ModelFact(spoken["voice"], spoken["voice_version"], "synthetic speech", licence=licence)
+            ModelFact(
+                spoken["voice"],
+                spoken["voice_version"],
+                "synthetic speech",
+                spoken.get("voice_identifier", ""),
+                licence=licence,
+            )
         )
+    marked = artefact.produced["watermark"]
+    drawn_with = [
+        Ingredient(
+            item["title"],
+            "inputTo",
+            item["licence"],
+            facts=(("org.byline.role", item["role"]), (DIGEST, item["sha256"])),
+        )
+        for item in marked["inputs"]
+    ]
     facts = ManifestFacts(
         title=artefact.produced["normalise"]["title"] or UNTITLED,
         asset_id=f"urn:uuid:{record}",
         software_version=version("byline"),
         proof=artefact.produced["prove"]["proof"],
         models=tuple(models),
-        mark_id=mark_id(request),
-        audio_id=request.audio_id if artefact.produced["watermark"]["audio_marked"] else None,
-        operations=(Operation("c2pa.addedText", "title, captions and the AI label were drawn in"),),
+        bindings=tuple(SoftBinding(**binding) for binding in marked["bindings"]),
+        operations=(
+            Operation(
+                "c2pa.addedText",
+                "title, captions and the AI label were drawn in",
+                ingredients=tuple(item.key for item in drawn_with),
+            ),
+        ),
     )
     choices = profiles.for_brand(request.brand)
     prompt = metadata.PromptDisclosure(artefact.produced["normalise"]["prompt"]) if choices.prompt else None
@@ -58,7 +80,8 @@ def sign(request: Any, artefact: Artefact) -> Outcome:
     described, signed = artefact.workdir / "described.mp4", artefact.workdir / "signed.mp4"
     aigc.write(artefact.files["encoded"], described, said, label)
     manifest = artefact.workdir / "manifest.c2pa"
-    manifest.write_bytes(sign_file(described, signed, build(facts, choices=choices, prompt=prompt)))
+    built = build(facts, ingredients=drawn_with, choices=choices, prompt=prompt)
+    manifest.write_bytes(sign_file(described, signed, built, drawn_with))
     described.unlink()
     return Outcome(
         Verdict.ALLOW,

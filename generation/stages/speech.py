@@ -37,5 +37,6 @@ def speech(request: Any, artefact: Artefact) -> Outcome:
             "voice": voice.info.name,
             "voice_version": voice.info.version,
             "voice_licence": voice.info.licence,
+            "voice_identifier": voice.info.identifier,
         },
     )

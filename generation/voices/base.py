@@ -58,12 +58,16 @@ class Speech:
 
 @dataclass(frozen=True)
 class VoiceInfo:
-    """What the manifest says about the voice. `synthetic` stays True: no real speaker is imitated."""
+    """What the manifest says about the voice. `synthetic` stays True: no real speaker is imitated.
+
+    `identifier` is a purl or hub id of the program and the voice data, "" where there is none.
+    """
 
     name: str
     version: str
     licence: str
     synthetic: bool = True
+    identifier: str = ""
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,8 @@ class EspeakVoice:
     @property
     def info(self) -> VoiceInfo:
         version = importlib.metadata.version("espeakng-loader")
-        return VoiceInfo(name="espeak-ng", version=version, licence="GPL-3.0-or-later")
+        purl = f"pkg:pypi/espeakng-loader@{version}"  # the program and its voice data in one package
+        return VoiceInfo("espeak-ng", version, "GPL-3.0-or-later", identifier=purl)
 
     def languages(self) -> Sequence[str]:
         return sorted(_identifiers())

@@ -60,12 +60,15 @@ def _rendition(args: argparse.Namespace) -> int:
     with database_and_sealer():
         from byline.audit.base import conf
         from byline.provenance import manifest, reading, renditions
+        from byline.provenance.marks.algorithms import ALGORITHMS, payload_of
         from byline.provenance.records import DatabaseRecords
         from byline.provenance.trust import TrustBundle
 
         records = DatabaseRecords(published_only=False)
         held = reading.read(args.file, TrustBundle.from_installation())
-        mark = manifest.soft_bindings(held.assertions).get(manifest.VIDEO_MARK_ALG)
+        declared = manifest.soft_bindings(held.assertions).items()
+        marks = (payload_of(alg, value) for alg, value in declared if ALGORITHMS[alg].media == "video")
+        mark = next(marks, None)
         record = records.by_mark(mark) if mark is not None else None
         if record is None:
             raise renditions.RenditionRefused("the file declares no mark that leads to a record of ours")

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.exceptions import ObjectDoesNotExist
 from wagtail.blocks import CharBlock, StructBlock
 
+from byline.platform import status
 from byline.platform.cms.views import clip_chooser
 from byline.platform.links import credentials_url, public_id
 
@@ -29,8 +30,11 @@ class GeneratedVideoBlock(StructBlock):
         except ObjectDoesNotExist:
             clip = None
         context["clip"] = clip
-        # Fail closed: a clip that is no longer published shows a notice, never its picture.
-        shown = clip is not None and clip.state == "published"
-        context["public_id"] = public_id(clip) if shown else None
-        context["credentials_url"] = credentials_url(clip) if shown else None
+        # Fail closed: only a clip that the public may see now shows its picture; any other shows a notice.
+        record = public_id(clip) if clip is not None and clip.state == "published" else None
+        now = status.of(record) if record else None
+        shown = now is not None and now.state in status.OPEN
+        context["status"] = now
+        context["public_id"] = record if shown else None
+        context["credentials_url"] = credentials_url(clip) if now is not None else None
         return dict(context)

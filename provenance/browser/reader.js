@@ -102,6 +102,8 @@ async function readManifest(bytes, trust) {
   const successes = codes(own(read).success);
   const ancestors = (manifest.ingredients || []).map((one) => ({
     title: String(one.title || one.label || "unnamed"),
+    licence: String(one.metadata?.["org.byline.licence"] || ""),
+    signed: Boolean(one.active_manifest),
     failures: codes(one.validation_results?.activeManifest?.failure).concat(codes(one.validation_status)),
   }));
   const now = (read.validation_results?.ingredientDeltas || [])
@@ -189,8 +191,10 @@ export async function verify(bytes, trust, statusList = null) {
     held.stamped ? `signed ${held.signedAt}` : "no time stamp that the roots you supplied can confirm",
     "The newsroom's own stamp authority may have made it; it is no independent witness.");
   for (const one of held.ancestors) {
-    say("ancestors", one.failures.length ? "failed" : "passed",
-      one.failures.length ? `${one.title}: ${one.failures.join(", ")}` : `${one.title}: nothing failed`,
+    const worth = one.failures.length ? one.failures.join(", ")
+      : one.signed ? "its own credentials hold" : "no credentials of its own";
+    say("ancestors", one.failures.length ? "failed" : one.signed ? "passed" : "note",
+      `${one.title}: ${one.licence ? `licence: ${one.licence}; ` : ""}${worth}`,
       "Earlier files named in the manifest; their failures do not change this file's verdict.");
   }
   if (held.ancestorsNow.length) {

@@ -9,6 +9,7 @@ are reverse-DNS strings (C2PA 2.4 section 18.13 asks for a name from the list: o
 says that ours is not on it). Pure: knows names and payload formats, no manifest and no model.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,6 +18,10 @@ from byline.audit.base.errors import ConfigurationError
 from byline.provenance.marks.base import BadPayload
 
 Media = Literal["video", "audio"]
+# The last number is the version of the pattern ("video v2", "audio v2"), which is part of every sub-key.
+VIDEO_MARK_ALG = "io.byline.video.ss64.2"
+AUDIO_MARK_ALG = "io.byline.audio.ss32.2"
+OWN: dict[Media, str] = {"video": VIDEO_MARK_ALG, "audio": AUDIO_MARK_ALG}
 LIST_VERSION = "68246adab346c8fa98b4c2cc72b68c979320ed10"
 
 _OURS = "our own mark; it is not on the C2PA list of soft-binding algorithms"
@@ -34,8 +39,8 @@ class AlgInfo:
     """One name for a soft binding. `why` is a sentence for people and for the action's description.
 
     `identifier` is the number on the C2PA list, the only thing a TrustMark signpost can carry; None
-    for what is not on it. `digits` is the width of a value in hexadecimal digits, None where the
-    algorithm's owner prescribes another form (see `value`).
+    for what is not on it. `digits` is the width of a value in hexadecimal digits, None for TrustMark's
+    own form (see `value_of`). Anybody can write a mark that is not `keyed`.
     """
 
     alg: str
@@ -44,6 +49,7 @@ class AlgInfo:
     media: Media
     identifier: int | None = None
     digits: int | None = None
+    keyed: bool = True
 
 
 def _trustmark(variant: str, identifier: int) -> AlgInfo:
@@ -51,12 +57,12 @@ def _trustmark(variant: str, identifier: int) -> AlgInfo:
         f"TrustMark variant {variant}, entry {identifier} of the C2PA list, which names it for images; "
         "here the same code stands in every frame of a video"
     )
-    return AlgInfo(f"com.adobe.trustmark.{variant}", True, why, "video", identifier)
+    return AlgInfo(f"com.adobe.trustmark.{variant}", True, why, "video", identifier, keyed=False)
 
 
 _ENTRIES = (
-    AlgInfo("io.byline.video.ss64.1", False, _OURS, "video", digits=16),
-    AlgInfo("io.byline.audio.ss32.1", False, _OURS, "audio", digits=8),
+    AlgInfo(VIDEO_MARK_ALG, False, _OURS, "video", digits=16),
+    AlgInfo(AUDIO_MARK_ALG, False, _OURS, "audio", digits=8),
     _trustmark("P", 13),
     _trustmark("Q", 4),
     _trustmark("C", 5),
@@ -80,8 +86,8 @@ _ENTRIES = (
 ALGORITHMS: dict[str, AlgInfo] = {entry.alg: entry for entry in _ENTRIES}
 # Our own two classes, by name, so that this table imports neither (each loads SciPy and OpenCV).
 _OWN_CLASSES = {
-    "byline.provenance.marks.video.VideoMark": "io.byline.video.ss64.1",
-    "byline.provenance.marks.audio.AudioMark": "io.byline.audio.ss32.1",
+    "byline.provenance.marks.video.VideoMark": VIDEO_MARK_ALG,
+    "byline.provenance.marks.audio.AudioMark": AUDIO_MARK_ALG,
 }
 
 
@@ -110,3 +116,14 @@ def value_of(marker: Any, payload: int) -> str:
     if not 0 <= payload < 1 << (4 * info.digits):
         raise BadPayload(f"the payload does not fit into {4 * info.digits} bits")
     return f"{payload:0{info.digits}x}"
+
+
+def payload_of(alg: str, value: Any) -> int | None:
+    """The payload in a soft binding's `value`; None for an unknown `alg` or a malformed value."""
+    info = ALGORITHMS.get(alg)
+    if info is None or not isinstance(value, str):
+        return None
+    if info.digits is not None:
+        return int(value, 16) if re.fullmatch(rf"[0-9a-f]{{{info.digits}}}", value) else None
+    trustmark = re.fullmatch(r"[0-9]\*([01]{1,100})", value)
+    return int(trustmark[1], 2) if trustmark else None

@@ -85,8 +85,10 @@ class VideoMarker(Protocol):
     def embed(self, frames: Iterable[Frame], payload: int) -> Iterator[Frame]: ...
 
     def detect(
-        self, frames: Sequence[Frame], *, candidates: Sequence[int] | None = None
-    ) -> VideoFinding | None: ...
+        self, frames: Sequence[Frame], *, candidates: Sequence[int] | None = None, fps: float = 8.0
+    ) -> VideoFinding | None:
+        """`fps` is the rate at which the frames follow each other; a mark may do without."""
+        ...
 
 
 class AudioMarker(Protocol):

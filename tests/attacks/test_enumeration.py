@@ -19,7 +19,7 @@ from byline.provenance.trust import TrustBundle
 
 pytestmark = pytest.mark.django_db
 BASE = "/softbinding/v1"
-VIDEO, AUDIO = "io.byline.video.ss64.1", "io.byline.audio.ss32.1"
+VIDEO, AUDIO = "io.byline.video.ss64.2", "io.byline.audio.ss32.2"
 
 
 @pytest.fixture(scope="module")

@@ -300,7 +300,7 @@ def test_a_signpost_writes_the_list_number_of_a_registered_mark(files: SimpleNam
         list(marker.embed(frames(), 78))
 
 
-@pytest.mark.parametrize("alg", ["", "io.byline.video.ss64.1", "com.adobe.trustmark.Q"])
+@pytest.mark.parametrize("alg", ["", "io.byline.video.ss64.2", "com.adobe.trustmark.Q"])
 def test_a_signpost_to_an_unregistered_mark_or_to_itself_is_refused(files: SimpleNamespace, alg: str):
     with pytest.raises(ConfigurationError, match="signpost"):
         TrustMark([KEY], signpost=True, points_to=alg, **files.trustmark)
@@ -355,9 +355,25 @@ def test_a_configured_neural_mark_is_made_with_its_weights(files: SimpleNamespac
     entry = {"CLASS": NEURAL + "videoseal.VideoSeal", "CONFIG": files.videoseal}
     use(settings, **OURS | {"video": entry})
     assert isinstance(markers.load("video", [KEY]), VideoSeal)
-    (error,) = markers.check_watermarkers()  # ready, but records are not found by it yet: refused at start
-    assert error.id == "byline.E033"
-    assert "io.byline.video.videoseal.1 is ready" in error.msg
+    assert list(markers.check_watermarkers()) == []
+    own, other = markers.detectors("video", [KEY])
+    assert isinstance(own, VideoMark)  # earlier clips carry it: it comes first whatever is configured
+    assert isinstance(other, VideoSeal)
+    assert isinstance(markers.of_alg("io.byline.video.videoseal.1", "video", [KEY]), VideoSeal)
+    assert markers.of_alg("com.adobe.trustmark.P", "video", [KEY]) is None
+
+
+def test_a_retired_mark_is_looked_for_and_not_written(files: SimpleNamespace, settings: Any):
+    entry = {"CLASS": NEURAL + "trustmark.TrustMark", "CONFIG": files.trustmark}
+    use(settings, **OURS, retired={"video": [entry]})
+    assert list(markers.check_watermarkers()) == []
+    assert isinstance(markers.load("video", [KEY]), VideoMark)
+    assert [type(marker) for marker in markers.detectors("video", [KEY])] == [VideoMark, TrustMark]
+    assert set(markers.algs()) == {*algorithms.OWN.values(), "com.adobe.trustmark.P"}
+    use(settings, **OURS, retired={"pictures": [entry]})
+    (first, second) = markers.check_watermarkers()
+    assert "retired" in first.msg
+    assert "retired" in second.msg
 
 
 def test_our_own_mark_with_another_strength_is_accepted(settings: Any):

@@ -20,7 +20,7 @@ from byline.provenance.trust import TrustBundle
 pytestmark = pytest.mark.django_db
 BASE = "/softbinding/v1"
 DOCUMENT = json.loads((Path(__file__).parents[1] / "contract" / "c2pa_softbinding_openapi.json").read_text())
-VIDEO, AUDIO = "io.byline.video.ss64.1", "io.byline.audio.ss32.1"
+VIDEO, AUDIO = "io.byline.video.ss64.2", "io.byline.audio.ss32.2"
 
 
 def conforms(name: str, value: Any) -> None:
@@ -66,7 +66,7 @@ def test_the_manifest_declares_the_value_that_is_looked_up(signed: Signed):
     bindings = {a["data"]["alg"]: a["data"]["blocks"][0]["value"] for a in found.assertions
                 if a["label"].startswith("c2pa.soft-binding")}  # fmt: skip
     assert bindings[VIDEO] == f"{signed.mark_id:016x}"
-    assert softbinding._number(bindings[VIDEO], 16) == signed.mark_id
+    assert softbinding._number(VIDEO, bindings[VIDEO]) == signed.mark_id
 
 
 @pytest.mark.parametrize("form", ["base64 of hex", "hex", "base64 of bytes", "url-safe base64 of bytes"])

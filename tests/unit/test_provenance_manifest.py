@@ -57,8 +57,8 @@ def test_what_is_signed_reads_back_value_by_value(tmp_path: Path) -> None:
     result = reading.read(target, TrustBundle.from_installation())
     assert result.failures == ()
     assert manifest.soft_bindings(result.assertions) == {
-        manifest.VIDEO_MARK_ALG: FACTS.mark_id,
-        manifest.AUDIO_MARK_ALG: FACTS.audio_id,
+        manifest.VIDEO_MARK_ALG: "fedcba9876543210",
+        manifest.AUDIO_MARK_ALG: "0a0b0c0d",
     }
     assert result.assertion(manifest.AUDIT_LABEL) == {"asset": FACTS.asset_id, "proof": FACTS.proof}
     disclosed = [a["data"]["modelName"] for a in result.assertions if a["label"] == "c2pa.ai-disclosure"]

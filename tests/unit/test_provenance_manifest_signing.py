@@ -238,7 +238,7 @@ def test_a_receipt_is_an_update_that_keeps_the_first_manifest(tmp_path: Path) ->
     assert (held.state, held.failures) == ("Trusted", ())
     assert held.assertion(manifest.RECEIPT_LABEL)["manifest"] == label
     assert held.assertion(manifest.AUDIT_LABEL) == _read(first).assertion(manifest.AUDIT_LABEL)
-    assert manifest.soft_bindings(held.assertions) == {manifest.VIDEO_MARK_ALG: 7}
+    assert manifest.soft_bindings(held.assertions) == {manifest.VIDEO_MARK_ALG: f"{7:016x}"}
     made = reading.crjson(second, TrustBundle.from_installation())
     assert made is not None
     assert made["manifests"][0]["isUpdateManifest"] is True

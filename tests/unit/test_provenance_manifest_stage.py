@@ -31,7 +31,13 @@ def _signed(tmp_path: Path) -> Path:
         "log": {"digest_rule": digest.rule, "digest": digest.hex},
         "normalise": {"title": "High tide", "prompt": "a harbour at night"},
         "prove": {"proof": kit.proof_for(encoded)},
-        "watermark": {"audio_marked": False},
+        "watermark": {
+            "audio_marked": False,
+            "bindings": [{"alg": manifest.VIDEO_MARK_ALG, "value": "00000000000000ff", "where": "picture"}],
+            "inputs": [
+                {"title": "brand kit byline", "licence": "MIT", "role": "colours", "sha256": "ab" * 32}
+            ],
+        },
     }
     artefact: Any = SimpleNamespace(produced=produced, files={"encoded": encoded}, workdir=tmp_path)
     outcome = sign(SimpleNamespace(brand="byline", serial=5, audio_id=None), artefact)
@@ -53,6 +59,9 @@ def test_licences_and_text_encoder_reach_the_ingredients_and_no_prompt_anything(
     assert models["byline-starter 3"]["org.byline.text-encoder"] == "umt5-tiny@1"
     assert "org.byline.weights-sha256" not in models["byline-starter 3"]
     assert models["espeak-ng 1.52"]["org.byline.licence"] == "GPL-3.0-or-later"
+    kit_ = models["brand kit byline"]
+    assert (kit_["org.byline.licence"], kit_["org.byline.credentials"]) == ("MIT", "none")
+    assert kit_["org.byline.sha256"] == "ab" * 32
     assert b"a harbour at night" not in signed.read_bytes()
     assert metadata.read_xmp(embedding.read(signed).xmp).iptc["AISystemUsed"] == "byline-starter, espeak-ng"
     assert aigc.read(signed) is None

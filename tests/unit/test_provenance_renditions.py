@@ -66,7 +66,7 @@ def test_every_rendition_validates_names_its_parent_and_carries_the_mark(
     assert tuple(action["action"] for action in actions["actions"]) == result.actions
     written = "c2pa.watermarked.bound" in result.actions
     assert written == (result.mark == "written again")
-    assert manifest.soft_bindings(held.assertions)[manifest.VIDEO_MARK_ALG] == clip.mark_id
+    assert manifest.soft_bindings(held.assertions)[manifest.VIDEO_MARK_ALG] == f"{clip.mark_id:016x}"
     media = decode.decode(target)
     assert (media.width, media.height) == result.size
     found = VideoMark(_keys()).detect(media.frames, candidates=None if result.blind else [clip.mark_id])
@@ -97,7 +97,7 @@ def test_sound_is_copied_with_its_mark(clip: Any, tmp_path: Path) -> None:
     assert found is not None
     assert found.payload == clip.audio_id
     declared = manifest.soft_bindings(reading.read(target, TrustBundle.from_installation()).assertions)
-    assert declared[manifest.AUDIO_MARK_ALG] == clip.audio_id
+    assert declared[manifest.AUDIO_MARK_ALG] == f"{clip.audio_id:08x}"
 
 
 def test_a_lost_mark_is_written_again(clip: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -188,7 +188,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
     """
     state: dict[str, Any] = {}
 
-    def detect(self: VideoMark, frames: Any, *, candidates: Any = None) -> VideoFinding | None:
+    def detect(
+        self: VideoMark, frames: Any, *, candidates: Any = None, fps: float = 8.0
+    ) -> VideoFinding | None:
         upright = state.setdefault("first", frames[0]) is frames[0]
         if upright and candidates is None and state["payload"] is not None:
             return VideoFinding(state["payload"], 0, "as embedded")
@@ -264,7 +266,9 @@ def test_a_mark_too_weak_to_be_read_blind_is_found_on_the_short_list(
     """The blind search fails; the pictures name the record, and its one id is looked for."""
     detect, offered = VideoMark.detect, []
 
-    def only_on_a_list(self: VideoMark, frames: Any, *, candidates: Any = None) -> VideoFinding | None:
+    def only_on_a_list(
+        self: VideoMark, frames: Any, *, candidates: Any = None, fps: float = 8.0
+    ) -> VideoFinding | None:
         offered.append(candidates)
         return detect(self, frames, candidates=candidates) if candidates is not None else None
 

@@ -125,7 +125,7 @@ class TrustMark:
             yield self._mark(frame, message)
 
     def detect(
-        self, frames: Sequence[Frame], *, candidates: Sequence[int] | None = None
+        self, frames: Sequence[Frame], *, candidates: Sequence[int] | None = None, fps: float = 8.0
     ) -> VideoFinding | None:
         """What the frames together say, as embedded or mirrored; with `candidates`, only one of these."""
         listed = check_candidates(candidates, self.payload_bits)

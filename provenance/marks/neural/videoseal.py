@@ -66,7 +66,7 @@ class VideoSeal:
             yield from values.cpu().numpy()
 
     def detect(
-        self, frames: Sequence[Frame], *, candidates: Sequence[int] | None = None
+        self, frames: Sequence[Frame], *, candidates: Sequence[int] | None = None, fps: float = 8.0
     ) -> VideoFinding | None:
         """The mark of any of our keys, as embedded or mirrored, blind or among `candidates`."""
         listed = check_candidates(candidates, PAYLOAD_BITS)
