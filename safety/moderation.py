@@ -1,40 +1,53 @@
-"""Moderate the texts of one request: rules and heads on every view, then the policy.
+"""Moderate the texts of one request: rules, lists, heads and guards on every view, then the policy.
 
-Promises: the maximum over all texts and views decides, and the result names the text, the view and
-the rule or head that gave it; hard rules block under every policy; a text that cannot be read
-(language, length) is never passed silently; when the encoder does not work the check is "failed"
-and the action at least "review". Evidence holds names, scores and counts, never the text.
-Runs without torch. Leaves out pictures and audio: byline.safety.screen.
+Promises: the maximum over all texts and views decides, and the result names the text, the view, the
+rule, head, list or guard that gave it, and the layer of the policy that made it count; hard rules
+block under every policy; a text that cannot be read (language, length) is never passed silently;
+when the encoder or a guard does not work its check is "failed" and the action at least "review".
+Evidence holds names, scores and counts, never the text; the words that fired are in explain.py,
+for the author alone. Runs without torch unless a guard is configured. Leaves out pictures and audio.
 """
 
 from __future__ import annotations
 
-import bisect
+import dataclasses
+import datetime as dt
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from byline.safety import encoder, heads, language, rules
+from byline.safety import encoder, guards, heads, language, rules
 from byline.safety.categories import TOO_LONG, UNSUPPORTED_LANGUAGE
 from byline.safety.checks import Action, Check
-from byline.safety.policy import Policy
-from byline.safety.views import View, views
+from byline.safety.guards.base import Guard
+from byline.safety.names import NameList, Span
+from byline.safety.policy_model import STRENGTH, Circumstances, Decision, Policy, TermList
+from byline.safety.reading import (
+    COMBINED,
+    NEGATIVE,
+    SPOKEN,
+    STORYBOARD,
+    TOGETHER,
+    Reading,
+    left_out,
+    read,
+)
+from byline.safety.views import View
 
+__all__ = ["NEGATIVE", "SPOKEN", "Finding", "Moderation", "Scored", "decide", "moderate", "score"]
 logger = logging.getLogger(__name__)
 
-_STRENGTH: Mapping[Action, int] = {"allow": 0, "review": 1, "block": 2}
-# What is only heard or read mentions people and works; it does not depict them.
-SPOKEN = frozenset({"voice_over", "title", "captions", "script", "transcript"})
-_NOT_DEPICTED = frozenset({"real_person", "copyright_brand"})
-# A negative prompt lists what must not appear ("nudity, blood"), so naming it is no offence.
-NEGATIVE = "negative_prompt"
-_UNWANTED = frozenset({"sexual", "violence", "copyright_brand", "real_person"})
+# A named candidate in a picture, on the scale of byline.safety.heads: reviewed in every shipped profile.
+_CANDIDATE = 0.9
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One score: `by` is a rule id or "head", `where` the text's name, `view` its reading."""
+    """One score: `by` is a rule id, "head", a guard or a list, `where` the text's name, `view` its reading.
+
+    `spans` are positions in that view. `fixed` is the action of a list, which no score moves.
+    """
 
     category: str
     score: float
@@ -43,11 +56,29 @@ class Finding:
     view: str
     steps: tuple[str, ...] = ()
     hard: bool = False
+    spans: tuple[Span, ...] = field(default=(), repr=False)
+    fixed: Decision | None = None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What rules, heads and guards say about the texts, before any policy is asked."""
+
+    reading: Reading
+    by_rules: tuple[Finding, ...]
+    by_heads: tuple[Finding, ...]
+    heads_failed: str
+    by_guards: Mapping[str, tuple[Finding, ...]]
+    guards_failed: Mapping[str, str]
+    languages: frozenset[str]  # what the guards that worked can read
 
 
 @dataclass(frozen=True)
 class Moderation:
-    """The strongest action over all checks, with the category, clause, score and view behind it."""
+    """The strongest action over all checks, with the category, clause, score, view and layer behind it.
+
+    `notable` is every finding that was not simply allowed, with its decision, the strongest first.
+    """
 
     action: Action
     checks: tuple[Check, ...]
@@ -57,33 +88,84 @@ class Moderation:
     help: str = ""
     score: float | None = None
     view: str = ""
-    findings: tuple[Finding, ...] = field(default=(), repr=False)
+    layer: str = ""
+    notable: tuple[tuple[Decision, Finding], ...] = field(default=(), repr=False)
+    scored: Scored | None = field(default=None, repr=False)
 
 
-def moderate(texts: Mapping[str, str], policy: Policy, profile: str) -> Moderation:
+def moderate(
+    texts: Mapping[str, str],
+    policy: Policy,
+    profile: str,
+    *,
+    brand: str = "",
+    on: dt.date | None = None,
+    with_guards: Mapping[str, Guard] | None = None,
+) -> Moderation:
     """Judge the texts of one request, e.g. {"prompt": ..., "voice_over": ..., "negative_prompt": ...}.
 
-    Empty texts pass. Raises UnknownProfile; everything else is in the result.
+    Scenes of a storyboard are named "scene.1", "scene.2" and so on; a transcript "transcript", an
+    uploaded script "script". `on` is the day that elections are looked up for, today by default;
+    guards are the configured ones. Empty texts pass. Raises UnknownProfile and, for a guard that is
+    configured wrongly, ConfigurationError; everything else is in the result.
     """
     policy.profile(profile)
-    readable = {n: t for n, t in texts.items() if t.strip() and len(t) <= policy.max_characters}
-    long = [n for n, t in texts.items() if len(t) > policy.max_characters]
-    read = {name: views(text) for name, text in readable.items()}
-    by_rules = _rules(read)
-    checks = [_check("moderation.rules", by_rules, policy, profile)]
+    chosen = guards.configured() if with_guards is None else with_guards
+    return decide(score(texts, policy.max_characters, chosen), policy, profile, brand=brand, on=on)
+
+
+def score(texts: Mapping[str, str], longest: int, with_guards: Mapping[str, Guard]) -> Scored:
+    """Scores of every text of at most `longest` characters, for one or several policies to decide on."""
+    reading = read(texts, longest)
     by_heads: list[Finding] = []
+    failed = ""
     try:
-        by_heads = _heads(read)
+        by_heads = [f for name, v in _each(reading) for f in _by_heads(name, v)]
     except encoder.EncoderUnavailable as error:
         logger.error("moderation model unavailable: %s", error)
-        checks.append(Check("moderation.model", "failed", "review", detail=str(error)))
+        failed = str(error)
+    by_guards: dict[str, tuple[Finding, ...]] = {}
+    guards_failed: dict[str, str] = {}
+    languages: frozenset[str] = frozenset()
+    for name, guard in with_guards.items():
+        try:
+            by_guards[name] = tuple(_by_guard(name, guard, reading))
+            languages |= guard.info.languages
+        except Exception as error:  # noqa: BLE001  whatever a guard's library raises, the request is held
+            # The type alone: messages of tokenizers quote the text.
+            logger.error("guard %s failed: %s", name, type(error).__name__)
+            guards_failed[name] = f"the guard {name} did not work ({type(error).__name__})"
+    return Scored(
+        reading, tuple(_by_rules(reading)), tuple(by_heads), failed, by_guards, guards_failed, languages
+    )
+
+
+def decide(
+    scored: Scored, policy: Policy, profile: str, *, brand: str = "", on: dt.date | None = None
+) -> Moderation:
+    """What the policy makes of the scores."""
+    reading = scored.reading
+    long = sorted(name for name, n in reading.lengths.items() if n > policy.max_characters)
+    where, candidates = _circumstances(reading, policy, brand, on or dt.datetime.now(dt.UTC).date())
+    judge = _Judge(policy, profile, where, frozenset(long))
+    own = policy.brands[brand].own if brand in policy.brands else NameList()
+    checks = [
+        judge.check("moderation.rules", _own_brand_passes(scored.by_rules, reading, own)),
+        judge.check("moderation.lists", [*candidates, *_by_lists(reading, policy, brand)]),
+    ]
+    if scored.heads_failed:
+        checks.append(Check("moderation.model", "failed", "review", detail=scored.heads_failed))
     else:
-        checks.append(_check("moderation.model", by_heads, policy, profile))
-    checks.append(_readable(read, long, policy, profile))
-    findings = tuple(by_rules + by_heads)
-    worst = max(checks, key=lambda c: (_STRENGTH[c.action], c.score or 0.0))
+        checks.append(judge.check("moderation.model", _own_brand_passes(scored.by_heads, reading, own)))
+    checks += [judge.check(f"moderation.guard.{name}", found) for name, found in scored.by_guards.items()]
+    checks += [
+        Check(f"moderation.guard.{name}", "failed", "review", detail=detail)
+        for name, detail in scored.guards_failed.items()
+    ]
+    checks.append(_readable(scored, long, policy, profile, where))
+    worst = max(checks, key=lambda c: (STRENGTH[c.action], c.score or 0.0))
     if worst.action == "allow":
-        return Moderation("allow", tuple(checks), policy.version, findings=findings)
+        return Moderation("allow", tuple(checks), policy.version, scored=scored)
     return Moderation(
         action=worst.action,
         checks=tuple(checks),
@@ -93,118 +175,209 @@ def moderate(texts: Mapping[str, str], policy: Policy, profile: str) -> Moderati
         help=policy.clauses[worst.category].help if worst.category else "",
         score=worst.score,
         view=str(worst.evidence.get("view", "")),
-        findings=findings,
+        layer=str(worst.evidence.get("layer", "")),
+        notable=tuple(sorted(judge.notable, key=_severity, reverse=True)),
+        scored=scored,
     )
 
 
-def _left_out(name: str) -> frozenset[str]:
-    if name == NEGATIVE:
-        return _UNWANTED
-    return _NOT_DEPICTED if name in SPOKEN else frozenset()
+def _severity(pair: tuple[Decision, Finding]) -> tuple[int, float]:
+    return STRENGTH[pair[0].action], pair[1].score
 
 
-def _rules(read: Mapping[str, tuple[View, ...]]) -> list[Finding]:
-    found = []
-    for name, readings in read.items():
-        for view in readings:
-            for hit in rules.evaluate(view.text, skip=tuple(_left_out(name)), spoken=name in SPOKEN):
+def _each(reading: Reading) -> Iterator[tuple[str, View]]:
+    for name, text_views in reading.views.items():
+        for view in text_views:
+            yield name, view
+
+
+def _by_rules(reading: Reading) -> Iterator[Finding]:
+    for name, view in _each(reading):
+        yield from _rules_on(view.text, name, view)
+    # Hard conjunctions whose halves stand in different texts: one sentence cut over two fields. What
+    # lies within one text was judged there, with the excuses of that text.
+    joined = reading.joined
+    for hit in rules.evaluate(joined.text, skip=("pii",)) if len(joined.ends) > 1 else ():
+        if hit.hard and len(joined.parts(*hit.spans)) > 1:
+            yield Finding(hit.category, hit.score, hit.rule, TOGETHER, COMBINED, (), True, hit.spans)
+
+
+def _rules_on(text: str, name: str, view: View) -> Iterator[Finding]:
+    for hit in rules.evaluate(text, skip=tuple(left_out(name)), spoken=name in SPOKEN):
+        yield Finding(hit.category, hit.score, hit.rule, name, view.name, view.steps, hit.hard, hit.spans)
+
+
+def _by_heads(name: str, view: View) -> Iterator[Finding]:
+    if language.reading(view.text) not in {"english", "none"} and not language.legible(view.text):
+        return  # moderation.language sends it to a person
+    for category, value in head_scores(view.text).items():
+        if category not in left_out(name):
+            yield Finding(category, value, "head", name, view.name, view.steps)
+
+
+def head_scores(text: str) -> dict[str, float]:
+    """The highest score of each category over the windows of a text. EncoderUnavailable."""
+    best: dict[str, float] = {}
+    for window in encoder.shared().windows(text):
+        for category, value in heads.shared().scores(window).items():
+            best[category] = max(best.get(category, 0.0), value)
+    return best
+
+
+def _by_guard(name: str, guard: Guard, reading: Reading) -> Iterator[Finding]:
+    each = list(_each(reading))
+    results = guard.score([view.text for _, view in each]) if each else ()
+    for (where, view), scores in zip(each, results, strict=True):
+        for category, value in scores.items():
+            if category not in left_out(where):
+                yield Finding(category, value, name, where, view.name, view.steps)
+
+
+def _places(names: NameList, reading: Reading) -> Iterator[tuple[int, str, View, Span]]:
+    """Where names of a list stand: in a view of a text, or over the seam of two texts."""
+    if not names:
+        return
+    for where, view in _each(reading):
+        for entry, span in names.find(view.text):
+            yield entry, where, view, span
+    for entry, span in names.find(reading.joined.text):
+        if len(reading.joined.parts(span)) > 1:
+            yield entry, TOGETHER, View(COMBINED, reading.joined.text), span
+
+
+def _circumstances(
+    reading: Reading, policy: Policy, brand: str, on: dt.date
+) -> tuple[Circumstances, list[Finding]]:
+    named, found = set(), []
+    for election in policy.running(on):
+        for _, where, view, span in _places(election.candidates, reading):
+            named.add(election.name)
+            if "real_person" not in left_out(where):
+                by = f"election.{election.name}"
                 found.append(
-                    Finding(hit.category, hit.score, hit.rule, name, view.name, view.steps, hit.hard)
+                    Finding("real_person", _CANDIDATE, by, where, view.name, view.steps, spans=(span,))
                 )
-    found += _across(read)
-    return found
+    return Circumstances(brand, on, frozenset(named)), found
 
 
-def _across(read: Mapping[str, tuple[View, ...]]) -> list[Finding]:
-    """Hard conjunctions whose halves stand in different texts: one sentence cut over two fields.
-
-    What lies within one text was judged there, with the excuses of that text.
-    """
-    joined, ends = "", []
-    for name, readings in read.items():
-        if readings and name != NEGATIVE:
-            joined += readings[-1].text + " . "
-            ends.append(len(joined))
-    found = []
-    for hit in rules.evaluate(joined, skip=("pii",)) if len(ends) > 1 else ():
-        fields = {bisect.bisect_right(ends, start) for start, _ in hit.spans}
-        if hit.hard and len(fields) > 1:
-            found.append(Finding(hit.category, hit.score, hit.rule, "all", "combined", (), True))
-    return found
-
-
-def _heads(read: Mapping[str, tuple[View, ...]]) -> list[Finding]:
-    model, scorer = encoder.shared(), heads.shared()
-    found = []
-    for name, readings in read.items():
-        left_out = _left_out(name)
-        for view in readings:
-            if not _is_read(view) and not language.legible(view.text):
-                continue  # moderation.language sends it to a person
-            best: dict[str, float] = {}
-            for window in model.windows(view.text):
-                for category, score in scorer.scores(window).items():
-                    if category not in left_out:
-                        best[category] = max(best.get(category, 0.0), score)
-            found += [Finding(c, s, "head", name, view.name, view.steps) for c, s in best.items()]
-    return found
+def _by_lists(reading: Reading, policy: Policy, brand: str) -> Iterator[Finding]:
+    for entry, where, view, span in _places(policy.people_names, reading):
+        person = policy.people[entry]
+        if person.anywhere or "real_person" not in left_out(where):
+            # The entry's number, not the name: evidence is shown to more people than the list is.
+            fixed = Decision(person.action, f"no-go list, entry {entry + 1}", person.why)
+            yield _listed("real_person", "no_go", where, view, span, fixed)
+    lists: list[tuple[str, TermList]] = [("", item) for item in policy.terms]
+    if brand in policy.brands:
+        lists += [(f" of brand {brand}", item) for item in policy.brands[brand].terms]
+    for whose, item in lists:
+        for _, where, view, span in _places(item.words, reading):
+            if item.category not in left_out(where):
+                fixed = Decision(item.action, f"terms {item.name}{whose}", item.why)
+                yield _listed(item.category, f"terms.{item.name}", where, view, span, fixed)
 
 
-def _check(name: str, findings: list[Finding], policy: Policy, profile: str) -> Check:
-    """The strongest finding decides; the evidence lists everything that was not simply allowed."""
-
-    def action(finding: Finding) -> Action:
-        return "block" if finding.hard else policy.decide(profile, finding.category, finding.score)
-
-    fired = [(action(f), f) for f in findings]
-    notable = sorted(
-        (pair for pair in fired if pair[0] != "allow"),
-        key=lambda pair: (_STRENGTH[pair[0]], pair[1].score),
-        reverse=True,
-    )
-    if not notable:
-        top = max((f.score for f in findings), default=0.0)
-        return Check(name, "available", score=round(top, 3), evidence={"policy": policy.version})
-    strongest, finding = notable[0]
-    evidence: dict[str, Any] = {
-        "policy": policy.version,
-        "by": finding.by,
-        "text": finding.where,
-        "view": finding.view,
-        "steps": list(finding.steps),
-        "hard": finding.hard,
-        "also": sorted({f"{f.category}:{f.by}" for _, f in notable[1:]})[:20],
-    }
-    return Check(
-        name,
-        "available",
-        strongest,
-        detail=f"{finding.category} in {finding.where}",
-        category=finding.category,
-        clause=policy.clause(finding.category),
-        score=round(finding.score, 3),
-        evidence=evidence,
-    )
+def _listed(category: str, by: str, where: str, view: View, span: Span, fixed: Decision) -> Finding:
+    return Finding(category, 1.0, by, where, view.name, view.steps, spans=(span,), fixed=fixed)
 
 
-def _is_read(view: View) -> bool:
-    return language.reading(view.text) in {"english", "none"}
+def _own_brand_passes(findings: Iterable[Finding], reading: Reading, own: NameList) -> list[Finding]:
+    """Findings about brands are made anew without the brand's own names; everything else stays."""
+    kept = list(findings)
+    if not own:
+        return kept
+    for name, view in _each(reading):
+        blank = own.blank(view.text)
+        if blank == view.text:
+            continue
+        mine = [
+            f
+            for f in kept
+            if (f.where, f.view, f.category) == (name, view.name, "copyright_brand") and not f.hard
+        ]
+        if not mine:
+            continue
+        without = [f for f in kept if f not in mine]
+        if mine[0].by == "head":
+            value = head_scores(blank).get("copyright_brand", 0.0)
+            kept = [*without, dataclasses.replace(mine[0], score=min(value, mine[0].score))]
+        else:
+            still = {f.by for f in _rules_on(blank, name, view) if f.category == "copyright_brand"}
+            kept = [*without, *(f for f in mine if f.by in still)]
+    return kept
 
 
-def _readable(read: Mapping[str, tuple[View, ...]], long: list[str], policy: Policy, profile: str) -> Check:
+class _Judge:
+    """Asks the policy about findings, one check at a time, and keeps what was not simply allowed."""
+
+    def __init__(self, policy: Policy, profile: str, where: Circumstances, long: frozenset[str]) -> None:
+        self.policy, self.profile, self.where, self.long = policy, profile, where, long
+        self.notable: list[tuple[Decision, Finding]] = []
+
+    def decision(self, finding: Finding) -> Decision:
+        if finding.hard:
+            return Decision("block", "hard rule")
+        if finding.fixed is not None:
+            return finding.fixed
+        return self.policy.decide(self.profile, finding.category, finding.score, self.where)
+
+    def check(self, name: str, findings: Iterable[Finding]) -> Check:
+        """The strongest finding decides; the evidence lists everything that was not simply allowed."""
+        counted = [f for f in findings if f.where not in self.long]
+        notable = [(d, f) for f in counted if (d := self.decision(f)).action != "allow"]
+        notable.sort(key=_severity, reverse=True)
+        self.notable += notable
+        if not notable:
+            top = max((f.score for f in counted), default=0.0)
+            return Check(name, "available", score=round(top, 3), evidence={"policy": self.policy.version})
+        decision, finding = notable[0]
+        evidence: dict[str, Any] = {
+            "policy": self.policy.version,
+            "layer": decision.layer,
+            "cites": decision.cites,
+            "by": finding.by,
+            "text": finding.where,
+            "view": finding.view,
+            "steps": list(finding.steps),
+            "hard": finding.hard,
+            "also": sorted({f"{f.category}:{f.by}" for _, f in notable[1:]})[:20],
+        }
+        return Check(
+            name,
+            "available",
+            decision.action,
+            detail=f"{finding.category} in {finding.where}",
+            category=finding.category,
+            clause=self.policy.clause(finding.category),
+            score=round(finding.score, 3),
+            evidence=evidence,
+        )
+
+
+def _readable(scored: Scored, long: list[str], policy: Policy, profile: str, at: Circumstances) -> Check:
     """Whether the moderation could read every text at all."""
     name = "moderation.language"
-    # The normalised view: look-alike letters alone must not make English text unreadable.
-    unread = {n: language.reading(v[-1].text) for n, v in read.items() if v and not _is_read(v[-1])}
+    unread = {}
+    for text, text_views in scored.reading.views.items():
+        # The normalised view: look-alike letters alone must not make English text unreadable.
+        read_as = language.reading(text_views[-1].text)
+        if text != STORYBOARD and read_as not in {"english", "none"} | scored.languages:
+            unread[text] = read_as
     for reason, where in ((TOO_LONG, long), (UNSUPPORTED_LANGUAGE, sorted(unread))):
         if where:
+            decision = policy.decide(profile, reason, 1.0, at)
             return Check(
                 name,
                 "available",
-                policy.decide(profile, reason, 1.0),
+                decision.action,
                 detail=f"{reason} in {', '.join(where)}",
                 category=reason,
                 clause=policy.clause(reason),
-                evidence={"policy": policy.version, "text": where[0], "read_as": unread.get(where[0], "")},
+                evidence={
+                    "policy": policy.version,
+                    "layer": decision.layer,
+                    "text": where[0],
+                    "read_as": unread.get(where[0], ""),
+                },
             )
     return Check(name, "available", evidence={"policy": policy.version})

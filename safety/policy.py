@@ -1,19 +1,21 @@
-"""A moderation policy as data: which action follows which score, per profile and category.
+"""A moderation policy as data: which action follows which score, per profile, place, time and brand.
 
 Promises: `load` returns a policy that is complete (every category of every profile has bands over
 the whole of [0, 1], without gap or overlap, never softer at a higher score) or raises
 PolicyInvalid naming the place. Scores are comparable across categories: 0.5 is the score that
 about one benign text in a hundred reaches (byline.safety.heads). Hard rules block under every
 policy, so a policy that would let category minors or intimate_imagery pass at score 1 is refused.
-Leaves out jurisdictions and election periods; they come with the policy editor.
+The digest in the version covers every file that decides: the policy, the one it extends, its
+jurisdictions. The evaluation is policy_model.py, the sections about places, people, terms and
+brands are policy_sections.py, the audited approval of a policy is activation.py.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -21,88 +23,40 @@ from typing import Any, cast
 import yaml
 
 from byline.audit.base import conf
-from byline.audit.base.errors import ConfigurationError, InvalidInput
+from byline.safety import policy_sections
 from byline.safety.categories import CATEGORIES, REASONS
-from byline.safety.checks import Action
+from byline.safety.policy_model import (
+    ANYWHERE,
+    STRENGTH,
+    Band,
+    Circumstances,
+    Clause,
+    Decision,
+    Policy,
+    PolicyInvalid,
+    Profile,
+    UnknownProfile,
+)
+from byline.safety.policy_sections import expect_keys
+
+__all__ = [
+    "ANYWHERE",
+    "SHIPPED",
+    "STRENGTH",
+    "Circumstances",
+    "Decision",
+    "Policy",
+    "PolicyInvalid",
+    "UnknownProfile",
+    "configured_path",
+    "load",
+    "parse",
+]
 
 SHIPPED = Path(__file__).parent / "policies" / "default.yaml"
-_STRENGTH: dict[str, int] = {"allow": 0, "review": 1, "block": 2}
+_MAX_FILE_BYTES = 4 << 20
 _NEVER_OPEN = ("minors", "intimate_imagery")
-
-
-class PolicyInvalid(ConfigurationError):
-    code = "policy_invalid"
-    help = "Correct the policy file (setting POLICY_FILE); the message names the profile and the key."
-
-
-class UnknownProfile(InvalidInput):
-    code = "unknown_profile"
-    help = "Use one of the profiles of the policy file, or add the profile to it."
-
-
-@dataclass(frozen=True)
-class Band:
-    """Scores from `low` (included) to `high` (excluded, but 1.0 belongs to the last band)."""
-
-    low: float
-    high: float
-    action: Action
-
-
-@dataclass(frozen=True)
-class Clause:
-    """What the policy says, in the words shown to the author, and what they can do."""
-
-    number: str
-    text: str
-    help: str
-
-
-@dataclass(frozen=True)
-class Profile:
-    name: str
-    bands: Mapping[str, tuple[Band, ...]]
-    reasons: Mapping[str, Action]
-    may_be_unavailable: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Policy:
-    version: str
-    sha256: str
-    max_characters: int
-    clauses: Mapping[str, Clause]
-    profiles: Mapping[str, Profile]
-
-    def profile(self, name: str) -> Profile:
-        """UnknownProfile if the policy has none of that name."""
-        try:
-            return self.profiles[name]
-        except KeyError as error:
-            known = ", ".join(sorted(self.profiles))
-            raise UnknownProfile(f"no profile {name!r} in policy {self.version} (it has {known})") from error
-
-    def decide(self, profile: str, category: str, score: float) -> Action:
-        """The action for a score in [0, 1] of one category (or the fixed action of a reason)."""
-        chosen = self.profile(profile)
-        if category in chosen.reasons:
-            return chosen.reasons[category]
-        bands = chosen.bands[category]
-        return next((b.action for b in bands if score < b.high), bands[-1].action)
-
-    def review_from(self, profile: str, category: str) -> float:
-        """The lowest score of a category that is not simply allowed; above 1 when all of it is."""
-        bands = self.profile(profile).bands[category]
-        return next((b.low for b in bands if b.action != "allow"), 1.01)
-
-    def may_be_unavailable(self, profile: str, check_name: str) -> bool:
-        """Whether a job may go on when this check could not run ("not checked")."""
-        return check_name in self.profile(profile).may_be_unavailable
-
-    def clause(self, category: str) -> str:
-        """ "number text" of the clause of a category or reason."""
-        clause = self.clauses[category]
-        return f"{clause.number} {clause.text}"
+_SECTIONS = {"jurisdictions", "elections", "no_go_people", "terms", "brands"}
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -111,45 +65,112 @@ class _StrictLoader(yaml.SafeLoader):
 
 def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     keys = [loader.construct_object(key) for key, _ in node.value]
-    repeated = {key for key in keys if keys.count(key) > 1}
+    repeated = {str(key) for key in keys if keys.count(key) > 1}
     if repeated:
-        raise PolicyInvalid(f"key {sorted(map(str, repeated))} stands twice in one mapping")
+        raise PolicyInvalid(f"key {sorted(repeated)} stands twice in one mapping")
     return cast(dict[Any, Any], loader.construct_mapping(node, deep=True))
 
 
 _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
-def load(path: Path | None = None) -> Policy:
-    """Read and validate a policy file; without a path the configured one (POLICY_FILE) or the shipped one.
+def configured_path() -> Path:
+    """The file that is in force: the setting POLICY_FILE, or the shipped policy."""
+    if "DJANGO_SETTINGS_MODULE" not in os.environ:
+        return SHIPPED
+    return Path(conf.get("POLICY_FILE") or SHIPPED)
 
-    Raises PolicyInvalid for a file that is missing, unreadable, incomplete or contradictory.
+
+def load(path: Path | None = None) -> Policy:
+    """Read and validate a policy file; without a path the one in force.
+
+    Every file is read anew, so that a changed one is noticed; what it says is parsed once per
+    content. Raises PolicyInvalid for one that is missing, unreadable, incomplete or contradictory.
     """
-    file = path or _configured() or SHIPPED
+    file = Path(path or configured_path())
+    data = _read(file)
+    raw = _yaml(data, str(file))
+    parts = {"policy": data}
+    if isinstance(raw, dict) and "extends" in raw:
+        if raw["extends"] != "shipped":
+            raise PolicyInvalid("extends: only the policy that comes with Byline can be extended: shipped")
+        parts["shipped"] = _read(SHIPPED)
+    for name in policy_sections.jurisdiction_names(raw):
+        parts[f"jurisdiction {name}"] = _read(policy_sections.jurisdiction_file(name, file.parent))
+    return _parsed(tuple(sorted(parts.items())))
+
+
+def _read(file: Path) -> bytes:
     try:
-        data = Path(file).read_bytes()
-        raw = yaml.load(data, Loader=_StrictLoader)  # noqa: S506  a SafeLoader subclass
+        if file.stat().st_size > _MAX_FILE_BYTES:
+            raise PolicyInvalid(f"the policy file {file} is larger than {_MAX_FILE_BYTES} bytes")
+        return file.read_bytes()
     except OSError as error:
         raise PolicyInvalid(f"cannot read the policy file {file}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PolicyInvalid(f"the policy file {file} is not valid YAML") from error
-    return parse(raw, hashlib.sha256(data).hexdigest())
 
 
-def _configured() -> Path | None:
-    if "DJANGO_SETTINGS_MODULE" not in os.environ:
-        return None
-    return cast("Path | None", conf.get("POLICY_FILE"))
+@functools.lru_cache(maxsize=64)
+def _parsed_yaml(data: bytes) -> Any:
+    return yaml.load(data, Loader=_StrictLoader)  # noqa: S506  a SafeLoader subclass
 
 
-def parse(raw: Any, sha256: str) -> Policy:
-    """Build a policy from parsed YAML. PolicyInvalid says what is wrong and where."""
-    _keys(raw, "policy", {"version", "max_characters", "clauses", "profiles"})
+def _yaml(data: bytes, where: str) -> Any:
+    """Parsed YAML, shared between calls: read it, never change it."""
+    try:
+        return _parsed_yaml(data)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, TypeError) as error:
+        raise PolicyInvalid(f"the policy file {where} is not valid YAML") from error
+
+
+@functools.lru_cache(maxsize=16)
+def _parsed(parts: tuple[tuple[str, bytes], ...]) -> Policy:
+    files = dict(parts)
+    raw = _yaml(files["policy"], "policy")
+    digests = {role: hashlib.sha256(data).hexdigest() for role, data in files.items()}
+    if "shipped" in files:
+        raw = _extended(raw, _yaml(files["shipped"], "shipped"))
+    places = {
+        role.removeprefix("jurisdiction "): _yaml(data, role)
+        for role, data in files.items()
+        if role.startswith("jurisdiction ")
+    }
+    return parse(raw, _digest(digests), parts=digests, jurisdictions=places)
+
+
+def _digest(parts: Mapping[str, str]) -> str:
+    """One file: its SHA-256, as `sha256sum` prints it. Several: that of the sorted list of them."""
+    if len(parts) == 1:
+        return next(iter(parts.values()))
+    lines = "".join(f"{digest}  {role}\n" for role, digest in sorted(parts.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _extended(raw: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
+    """`raw` over `base`: a clause or a profile of the same name is replaced as a whole."""
+    own = {key: value for key, value in raw.items() if key != "extends"}
+    for section in ("clauses", "profiles"):
+        if section in own and isinstance(own[section], dict):
+            own[section] = {**base[section], **own[section]}
+    return {**base, **own}
+
+
+def parse(
+    raw: Any,
+    sha256: str,
+    *,
+    parts: Mapping[str, str] | None = None,
+    jurisdictions: Mapping[str, Any] | None = None,
+) -> Policy:
+    """Build a policy from parsed YAML. PolicyInvalid says what is wrong and where.
+
+    `jurisdictions` maps the names of the section of that name to the parsed add-ons.
+    """
+    expect_keys(raw, "policy", {"version", "max_characters", "clauses", "profiles"}, _SECTIONS)
     known = {**CATEGORIES, **REASONS}
     clauses = {}
-    _keys(raw["clauses"], "clauses", set(known))
+    expect_keys(raw["clauses"], "clauses", set(known))
     for category, entry in raw["clauses"].items():
-        _keys(entry, f"clauses.{category}", {"number", "text", "help"})
+        expect_keys(entry, f"clauses.{category}", {"number", "text", "help"})
         clauses[category] = Clause(**{k: str(v).strip() for k, v in entry.items()})
     if not isinstance(raw["profiles"], dict) or not raw["profiles"]:
         raise PolicyInvalid("profiles: at least one is needed")
@@ -157,7 +178,15 @@ def parse(raw: Any, sha256: str) -> Policy:
     if not isinstance(maximum, int) or not 100 <= maximum <= 200_000:
         raise PolicyInvalid("max_characters: an integer from 100 to 200000 is needed")
     profiles = {name: _profile(name, raw["profiles"]) for name in raw["profiles"]}
-    return Policy(f"{raw['version']}+{sha256[:12]}", sha256, maximum, clauses, profiles)
+    return Policy(
+        f"{raw['version']}+{sha256[:12]}",
+        sha256,
+        maximum,
+        clauses,
+        profiles,
+        parts=parts or {"policy": sha256},
+        **policy_sections.parse(raw, profiles, jurisdictions or {}),
+    )
 
 
 def _profile(name: str, entries: Mapping[str, Any]) -> Profile:
@@ -169,11 +198,13 @@ def _profile(name: str, entries: Mapping[str, Any]) -> Profile:
             raise PolicyInvalid(f"profiles.{name}: extends {following!r}, which is unknown or circular")
         seen.append(following)
         entry = entries[following]
-        _keys(entry, f"profiles.{following}", set(), {"extends", "bands", "reasons", "may_be_unavailable"})
+        expect_keys(
+            entry, f"profiles.{following}", set(), {"extends", "bands", "reasons", "may_be_unavailable"}
+        )
         chain.insert(0, entry)
         following = entry.get("extends")
     bands: dict[str, tuple[Band, ...]] = {}
-    reasons: dict[str, Action] = {}
+    reasons: dict[str, Any] = {}
     unavailable: list[str] = []
     for entry in chain:
         for category, rows in (entry.get("bands") or {}).items():
@@ -203,7 +234,7 @@ def _bands(where: str, rows: Any) -> tuple[Band, ...]:
         raise PolicyInvalid(f"{where}: a list of [from, to, action] is needed")
     bands = []
     for row in rows:
-        if not isinstance(row, list) or len(row) != 3 or row[2] not in _STRENGTH:
+        if not isinstance(row, list) or len(row) != 3 or row[2] not in STRENGTH:
             raise PolicyInvalid(f"{where}: {row!r} is not [from, to, allow | review | block]")
         low, high = (float(v) if isinstance(v, int | float) else -1.0 for v in row[:2])
         if not 0 <= low < high <= 1:
@@ -215,14 +246,6 @@ def _bands(where: str, rows: Any) -> tuple[Band, ...]:
         if lower.high != upper.low:
             kind = "overlap" if upper.low < lower.high else "leave a gap"
             raise PolicyInvalid(f"{where}: the bands {kind} between {lower.high} and {upper.low}")
-        if _STRENGTH[upper.action] <= _STRENGTH[lower.action]:
+        if STRENGTH[upper.action] <= STRENGTH[lower.action]:
             raise PolicyInvalid(f"{where}: {upper.action!r} above {lower.action!r} is not stronger")
     return tuple(bands)
-
-
-def _keys(value: Any, where: str, required: set[str], optional: set[str] = frozenset()) -> None:  # type: ignore[assignment]
-    if not isinstance(value, dict):
-        raise PolicyInvalid(f"{where}: a mapping is needed")
-    missing, unknown = required - set(value), set(map(str, value)) - required - optional
-    if missing or unknown:
-        raise PolicyInvalid(f"{where}: missing {sorted(missing)}, unknown {sorted(unknown)}")

@@ -14,7 +14,9 @@ DEFAULTS: dict[str, Any] = {
     "HOME": _HOME,  # keys/, media/, work/ and, when embedded, the database live below it
     "POLICY_FILE": None,  # None: the policy shipped in byline/safety/policies/default.yaml
     "REVIEW_FILE": None,  # None: duties and reasons of review in byline/safety/review/rules.yaml
+    "HASHLIST_MAX_ENTRIES": 1_000_000,  # hashes on all no-go lists together; they are held in memory
     "PROFILE": "newsroom",  # default policy profile
+    "MODERATORS": {},  # name -> {"CLASS", "CONFIG"}: guard models beside the embedded tier (docs/policies.md)
     "LOG_ORIGIN": "byline.local/log",  # first line of every checkpoint (C2SP tlog-checkpoint)
     "SEAL_INTERVAL_S": 0.2,
     "PUBLIC_LOG_ENTRIES": False,  # hash tiles are public; entries tell when and how much was made

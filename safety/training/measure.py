@@ -42,7 +42,7 @@ def judge(text: str, scorer: heads.Heads, chosen: policy.Policy) -> tuple[str, d
         for window in encoder.shared().windows(view.text):
             for category, score in scorer.scores(window).items():
                 best[category] = max(best.get(category, 0.0), score)
-    actions = {chosen.decide(PROFILE, c, s) for c, s in best.items()}
+    actions = {chosen.decide(PROFILE, c, s).action for c, s in best.items()}
     action = "block" if hard or "block" in actions else "review" if "review" in actions else "allow"
     return action, best, hard
 

@@ -105,8 +105,8 @@ def test_a_higher_score_is_never_treated_softer(category: str, one: float, other
     order = ["allow", "review", "block"]
     low, high = sorted((one, other))
     for profile in shipped.profiles:
-        assert order.index(shipped.decide(profile, category, low)) <= order.index(
-            shipped.decide(profile, category, high)
+        assert order.index(shipped.decide(profile, category, low).action) <= order.index(
+            shipped.decide(profile, category, high).action
         )
 
 
