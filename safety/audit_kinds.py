@@ -46,3 +46,12 @@ register(
     },
 )
 register("safety.declared", required={"file": Hex64, "synthetic": bool, "found": str})
+
+# No-go lists (byline.safety.hashlists): how much and which digest, never a hash.
+register(
+    "safety.hashlist_imported",
+    required={"entries": int, "digest": Hex64, "file": Hex64, "category": str, "action": str},
+)
+register("safety.hashlist_removed", required={"entries": int, "digest": Hex64})
+register("safety.stay_down_added", required={"entries": int, "category": str, "digest": Hex64})
+register("safety.stay_down_lifted", required={"entries": int, "category": str, "digest": Hex64})

@@ -52,6 +52,7 @@ class Consent(models.Model):
 
 
 # Django finds models here; they live beside the code that writes them.
+from byline.safety.hashlists.models import HashEntry, HashList  # noqa: E402
 from byline.safety.review.models import (  # noqa: E402
     Case,
     Decision,
@@ -61,4 +62,14 @@ from byline.safety.review.models import (  # noqa: E402
     Report,
 )
 
-__all__ = ["Case", "Consent", "Decision", "Declaration", "KnownLimit", "Look", "Report"]
+__all__ = [
+    "Case",
+    "Consent",
+    "Decision",
+    "Declaration",
+    "HashEntry",
+    "HashList",
+    "KnownLimit",
+    "Look",
+    "Report",
+]
