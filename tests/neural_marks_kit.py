@@ -20,8 +20,9 @@ WORD = 12_800  # samples of one AudioSeal word in the adapter
 class TinyVideoSeal(torch.nn.Module):
     """embed(imgs, msgs) and detect(imgs) as in the owner's TorchScript file, 256 bits."""
 
-    def __init__(self, bits: int = 256) -> None:
+    def __init__(self, bits: int = 256, strength: float = 0.05) -> None:
         super().__init__()
+        self.strength = strength
         generator = torch.Generator().manual_seed(1)
         self.register_buffer("patterns", torch.randn(bits, 64, 64, generator=generator).sign())
 
@@ -31,7 +32,7 @@ class TinyVideoSeal(torch.nn.Module):
         wide = functional.interpolate(
             wave[:, None], size=(imgs.shape[-2], imgs.shape[-1]), mode="bilinear", align_corners=False
         )
-        return imgs + 0.05 * wide
+        return imgs + self.strength * wide
 
     @torch.jit.export
     def detect(self, imgs: torch.Tensor) -> torch.Tensor:
@@ -99,10 +100,10 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def videoseal(folder: Path) -> dict[str, Any]:
-    """CONFIG of a VideoSeal adapter on a tiny TorchScript file."""
+def videoseal(folder: Path, strength: float = 0.05) -> dict[str, Any]:
+    """CONFIG of a VideoSeal adapter on a tiny TorchScript file; visible strength survives an encoder."""
     file = folder / "videoseal.jit"
-    torch.jit.script(TinyVideoSeal()).save(str(file))
+    torch.jit.script(TinyVideoSeal(strength=strength)).save(str(file))
     return {"weights": str(file), "sha256": _sha256(file)}
 
 

@@ -127,3 +127,33 @@ def test_a_clip_whose_bytes_changed_stops_the_page(make_clip: Any):
     clip.refresh_from_db()
     assert clip.state == "ready"
     assert not StoryPage.objects.get(pk=story.pk).live
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "words"),
+    [
+        ("taken_down", "rights", "taken down"),
+        ("withdrawn", "consent_withdrawn", "Consent was withdrawn"),
+        ("unpublished", "editorial", "not available"),
+    ],
+)
+def test_a_live_page_drops_a_clip_that_is_gone_and_says_why(
+    client: Client, make_clip: Any, state: str, reason: str, words: str
+):
+    from byline.platform import status
+
+    clip = make_clip(title="High tide")
+    draft_with(clip).save_revision().publish()
+    record = clip.result["record"]
+    assert "<video" in client.get("/tide/").content.decode()
+    status.change(record, state, reason=reason, actor="user:9", statement="Somebody asked for it.")
+    page = client.get("/tide/").content.decode()
+    assert "<video" not in page
+    assert words in page
+    public = state != "unpublished"  # silence about that one, as everywhere
+    assert ("Somebody asked for it." in page) == public
+    assert (f"/credentials/{record}/" in page) == public
+    status.change(record, "relabelled", reason="mislabelled", actor="user:9", statement="The year was wrong.")
+    again = client.get("/tide/").content.decode()
+    assert "<video" in again
+    assert "The year was wrong." in again
