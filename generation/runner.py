@@ -7,6 +7,7 @@ of a queue the request is handed to the other queue in the same transaction. The
 states.py, the reading of outcomes verdict.py, the lease lease.py.
 """
 
+import dataclasses
 import logging
 import time
 import traceback
@@ -27,7 +28,7 @@ from byline.generation.planning import next_position
 from byline.generation.states import State
 from byline.generation.transitions import move
 from byline.generation.wake import wake
-from byline.safety import policy
+from byline.safety import activation, policy
 
 logger = logging.getLogger(__name__)
 
@@ -122,6 +123,7 @@ class _Attempt:
                 row = self.lease.lock()
             self._take_up(row)
             self.policy = policy.load()
+            self.ground = activation.check(self.policy)
             state = self._advance(row)
         except lease.Cancelled:
             return self._end(State.CANCELLED, "generation.cancelled", {})
@@ -188,6 +190,8 @@ class _Attempt:
     ) -> None:
         """Everything that follows from one outcome, inside the caller's transaction."""
         stage = self.stages[position]
+        if self.ground.status != "available" and isinstance(outcome, Outcome):
+            outcome = dataclasses.replace(outcome, checks=(self.ground, *outcome.checks))
         released = {
             reason for item in row.releases if item["stage"] == stage.name for reason in item["reasons"]
         }

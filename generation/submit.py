@@ -24,7 +24,7 @@ from byline.generation.models import GenerationRequest
 from byline.generation.states import State
 from byline.generation.transitions import move
 from byline.generation.wake import wake
-from byline.safety import policy
+from byline.safety import activation, policy
 
 Wake = Callable[[uuid.UUID, str], None]
 
@@ -67,7 +67,9 @@ def submit(
     if not requester:
         raise InvalidInput("A request needs a requester.")
     profile = profile or conf.get("PROFILE")
-    policy.load().profile(profile)
+    rules = policy.load()
+    rules.profile(profile)
+    activation.require(rules)
     kit = brands.load(brand or brands.DEFAULT)
     overlays.require_drawable(" ".join(title.split()) if isinstance(title, str) else "", kit.bold_font)
     row = GenerationRequest(

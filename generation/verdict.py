@@ -19,6 +19,8 @@ Excused = Callable[[str], bool]  # may the check of this name be unavailable?
 
 # What no person can allow: a missing consent is given by whom it is about, the others by nobody.
 NEVER_LIFTED = frozenset({"minors", "intimate_imagery", "consent"})  # categories, and checks by name
+# A policy that nobody approved is no ground to decide on; the request goes on once the approved one is back.
+UNAPPROVED_POLICY = "policy.active:failed"
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def _hold(outcome: Outcome, reasons: list[str]) -> Ruling:
 
 def _lift(ruling: Ruling, released: Collection[str]) -> Ruling:
     """Pass when every reason of the hold was released before; otherwise the hold as it is."""
-    if set(ruling.reasons) <= set(released):
+    if set(ruling.reasons) <= set(released) and UNAPPROVED_POLICY not in ruling.reasons:
         return Ruling("pass", released=ruling.reasons)
     return ruling
 

@@ -13,11 +13,13 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import DatabaseError
 
 from byline.audit.base import conf, keyring
 from byline.audit.base.errors import ConfigurationError
 from byline.platform import environment, keys
 from byline.provenance import profiles
+from byline.safety import guards, policy
 
 _Apps = Sequence[AppConfig] | None
 
@@ -64,7 +66,7 @@ def check_times(app_configs: _Apps = None, **_: Any) -> Iterable[CheckMessage]:
 
 @register(Tags.compatibility)
 def check_policy_file(app_configs: _Apps = None, **_: Any) -> Iterable[CheckMessage]:
-    """E005: a policy file that is not there. What is in it, the safety room checks when it loads it."""
+    """E005: a policy file that is not there; E007: one that is incomplete or contradicts itself."""
     file = conf.get("POLICY_FILE")
     if file is not None and not Path(file).is_file():
         yield Error(
@@ -72,6 +74,45 @@ def check_policy_file(app_configs: _Apps = None, **_: Any) -> Iterable[CheckMess
             hint="Correct BYLINE['POLICY_FILE'], or leave it out for the policy that comes with Byline.",
             id="byline.E005",
         )
+        return
+    try:
+        policy.load()
+    except ConfigurationError as error:
+        yield Error(str(error), hint="`byline policy check FILE` tries a file beforehand.", id="byline.E007")
+
+
+@register(Tags.compatibility)
+def check_moderators(app_configs: _Apps = None, **_: Any) -> Iterable[CheckMessage]:
+    """E009: a guard that is configured wrongly, or whose pinned files are not there."""
+    try:
+        for guard in guards.configured().values():
+            guard.self_check()
+    except ConfigurationError as error:
+        yield Error(str(error), hint=error.help, id="byline.E009")
+
+
+@register(Tags.database)
+def check_policy_activated(
+    app_configs: _Apps = None, databases: Sequence[str] | None = None, **_: Any
+) -> Iterable[CheckMessage]:
+    """E014, W015: the policy file is not the one that was approved, or a site's own was never approved."""
+    if not databases:
+        return
+    from byline.safety import activation
+
+    try:
+        current = policy.load()
+        activation.require(current)
+        if conf.get("POLICY_FILE") is not None and activation.activated_sha256() is None:
+            yield Warning(
+                f"Policy {current.version} was never activated, so a change of its file stays unnoticed.",
+                hint="`byline policy activate FILE` approves it, on the record.",
+                id="byline.W015",
+            )
+    except ConfigurationError as error:
+        yield Error(str(error), hint=error.help, id="byline.E014")
+    except DatabaseError:
+        return  # before the first migration there is nothing to ask
 
 
 @register(Tags.compatibility)

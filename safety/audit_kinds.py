@@ -55,3 +55,9 @@ register(
 register("safety.hashlist_removed", required={"entries": int, "digest": Hex64})
 register("safety.stay_down_added", required={"entries": int, "category": str, "digest": Hex64})
 register("safety.stay_down_lifted", required={"entries": int, "category": str, "digest": Hex64})
+
+# Policies (byline.safety.activation): digests of the files that decide, by their role.
+register(
+    "safety.policy_activated",
+    required={"version": str, "sha256": Hex64, "before": Hex64 | None, "parts": dict},
+)

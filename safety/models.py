@@ -51,6 +51,25 @@ class Consent(models.Model):
         return f"consent {self.id}"
 
 
+class PolicyActivation(models.Model):
+    """One approval of a policy file; the last row names the one in force (activation.py)."""
+
+    sha256 = models.CharField(max_length=64, validators=[_HEX64])
+    version = models.CharField(max_length=100)
+    activated_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        default_permissions = ("view",)
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(sha256__regex=r"^[0-9a-f]{64}$"), name="byline_safety_policy_sha256"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"policy {self.version}"
+
+
 # Django finds models here; they live beside the code that writes them.
 from byline.safety.hashlists.models import HashEntry, HashList  # noqa: E402
 from byline.safety.review.models import (  # noqa: E402
@@ -71,5 +90,6 @@ __all__ = [
     "HashList",
     "KnownLimit",
     "Look",
+    "PolicyActivation",
     "Report",
 ]

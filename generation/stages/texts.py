@@ -7,6 +7,7 @@ from byline.generation.contracts import Artefact, Outcome, Verdict
 from byline.safety import policy
 from byline.safety.confusables import is_invisible
 from byline.safety.normalise import normalise as unmask
+from byline.safety.policy import STRENGTH
 
 FIELDS = ("prompt", "voice_over", "negative_prompt", "title")
 JOINERS = "\u200c\u200d"  # zero width non-joiner and joiner
@@ -42,19 +43,29 @@ def normalise(request: Any, artefact: Artefact) -> Outcome:
 
 
 def moderate(request: Any, artefact: Artefact) -> Outcome:
-    """Judge the texts as they were written and, where cleaning changed them, as they will be used."""
+    """Judge the texts as they were written and, where cleaning changed them, as they will be used.
+
+    The words that fired go into `produces`, which stays in the request's own row like the texts.
+    """
+    from byline.safety import activation, explain
     from byline.safety.moderation import moderate as judge
 
     chosen = policy.load()
     raw = {field: getattr(request, field) for field in FIELDS}
     cleaned = {field: artefact.produced["normalise"][field] for field in FIELDS}
-    found = [judge(texts, chosen, request.profile) for texts in ([raw] if raw == cleaned else [raw, cleaned])]
-    worst = max(found, key=lambda result: ("allow", "review", "block").index(result.action))
+    found = [
+        judge(texts, chosen, request.profile, brand=request.brand)
+        for texts in ([raw] if raw == cleaned else [raw, cleaned])
+    ]
+    worst = max(found, key=lambda result: STRENGTH[result.action])
     return Outcome(
         _VERDICTS[worst.action],
-        checks=tuple(check for result in found for check in result.checks),
-        evidence={"policy_version": worst.policy_version, "view": worst.view},
-        produces={"policy_version": worst.policy_version},
+        checks=(activation.check(chosen), *(check for result in found for check in result.checks)),
+        evidence={"policy_version": worst.policy_version, "view": worst.view, "layer": worst.layer},
+        produces={
+            "policy_version": worst.policy_version,
+            "fired": [reason.as_dict() for reason in explain.fired(worst)],
+        },
         code="" if worst.action == "allow" else f"moderation_{worst.action}",
         category=worst.category,
         clause=worst.clause,

@@ -14,11 +14,12 @@ def run(args: argparse.Namespace) -> int:
     from django.core.management.base import SystemCheckError
 
     from byline.audit.base.errors import ConfigurationError
-    from byline.platform.cli.session import django_ready
+    from byline.platform.cli.session import database_if_running, django_ready
 
     django_ready()
     try:
-        call_command("check", deploy=args.deploy)
+        # Whether the policy is the approved one stands in the database; nothing is started to ask.
+        call_command("check", deploy=args.deploy, databases=["default"] if database_if_running() else None)
     except SystemCheckError as error:
         raise ConfigurationError(
             str(error), help="Correct the first error and run `byline check` again."
