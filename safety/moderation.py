@@ -27,11 +27,12 @@ from byline.safety.reading import (
     COMBINED,
     NEGATIVE,
     SPOKEN,
-    STORYBOARD,
     TOGETHER,
     Reading,
     left_out,
     read,
+    spoken,
+    whole,
 )
 from byline.safety.views import View
 
@@ -104,10 +105,11 @@ def moderate(
 ) -> Moderation:
     """Judge the texts of one request, e.g. {"prompt": ..., "voice_over": ..., "negative_prompt": ...}.
 
-    Scenes of a storyboard are named "scene.1", "scene.2" and so on; a transcript "transcript", an
-    uploaded script "script". `on` is the day that elections are looked up for, today by default;
-    guards are the configured ones. Empty texts pass. Raises UnknownProfile and, for a guard that is
-    configured wrongly, ConfigurationError; everything else is in the result.
+    The texts of a storyboard's scenes are numbered, {"prompt.1": ..., "voice_over.1": ...,
+    "prompt.2": ...}; a transcript is named "transcript", an uploaded script "script". `on` is the day
+    that elections are looked up for, today by default; guards are the configured ones. Empty texts
+    pass. Raises UnknownProfile and, for a guard that is configured wrongly, ConfigurationError;
+    everything else is in the result.
     """
     policy.profile(profile)
     chosen = guards.configured() if with_guards is None else with_guards
@@ -203,7 +205,7 @@ def _by_rules(reading: Reading) -> Iterator[Finding]:
 
 
 def _rules_on(text: str, name: str, view: View) -> Iterator[Finding]:
-    for hit in rules.evaluate(text, skip=tuple(left_out(name)), spoken=name in SPOKEN):
+    for hit in rules.evaluate(text, skip=tuple(left_out(name)), spoken=spoken(name)):
         yield Finding(hit.category, hit.score, hit.rule, name, view.name, view.steps, hit.hard, hit.spans)
 
 
@@ -361,7 +363,7 @@ def _readable(scored: Scored, long: list[str], policy: Policy, profile: str, at:
     for text, text_views in scored.reading.views.items():
         # The normalised view: look-alike letters alone must not make English text unreadable.
         read_as = language.reading(text_views[-1].text)
-        if text != STORYBOARD and read_as not in {"english", "none"} | scored.languages:
+        if not whole(text) and read_as not in {"english", "none"} | scored.languages:
             unread[text] = read_as
     for reason, where in ((TOO_LONG, long), (UNSUPPORTED_LANGUAGE, sorted(unread))):
         if where:

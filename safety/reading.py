@@ -1,10 +1,10 @@
 """The texts of one request as moderation reads them: every text in every view, and what they say together.
 
-Promises: scenes of one storyboard ("scene.1", "scene.2" ...) are also read as one text, with and
-without the gaps at their seams, so that nothing hides by being cut over two scenes; all texts are
-joined once more for names and hard conjunctions that are split over fields. Knows which categories
-do not count in a text: what is only heard mentions people, it does not depict them; a negative
-prompt lists what must not appear.
+Promises: texts of the scenes of one storyboard ("prompt.1", "prompt.2", "voice_over.1" ...) are also
+read as one text, with and without the gaps at their seams, so that nothing hides by being cut over
+two scenes; all texts are joined once more for names and hard conjunctions that are split over
+fields. Knows which categories do not count in a text: what is only heard mentions people, it does
+not depict them; a negative prompt lists what must not appear.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _NOT_DEPICTED = frozenset({"real_person", "copyright_brand"})
 # A negative prompt lists what must not appear ("nudity, blood"), so naming it is no offence.
 NEGATIVE = "negative_prompt"
 _UNWANTED = frozenset({"sexual", "violence", "copyright_brand", "real_person"})
-_SCENE = re.compile(r"scene[._ -]?(\d{1,4})")
-STORYBOARD, SEAMLESS = "storyboard", "seamless"
+_NUMBERED = re.compile(r"([a-z_]+)\.(\d{1,4})")
+_WHOLE, SEAMLESS = ".whole", "seamless"
 TOGETHER, COMBINED = "all", "combined"
 _GAP = " . "
 
@@ -60,27 +60,51 @@ def read(texts: Mapping[str, str], longest: int) -> Reading:
     lengths = {name: len(text) for name, text in texts.items() if text.strip()}
     readable = {name: text for name, text in texts.items() if 0 < lengths.get(name, 0) <= longest}
     found = {name: views(text) for name, text in readable.items()}
-    found |= _storyboard(readable, longest)
     joined, ends = "", []
     for name, text_views in found.items():
-        if name not in {NEGATIVE, STORYBOARD}:
+        if kind(name) != NEGATIVE:
             joined += text_views[-1].text + _GAP
             ends.append(len(joined))
+    for name, scenes in _storyboards(readable).items():
+        text = " ".join(scenes)
+        lengths[name] = len(text)
+        if len(text) <= longest:
+            # Without the gaps, a word that was cut in two is whole again.
+            seamless = views("".join(scenes))[-1]
+            found[name] = (*views(text), View(SEAMLESS, seamless.text, seamless.steps))
     return Reading(found, lengths, Joined(joined, tuple(ends)))
 
 
-def _storyboard(texts: Mapping[str, str], longest: int) -> dict[str, tuple[View, ...]]:
-    numbered = [(int(m.group(1)), text) for name, text in texts.items() if (m := _SCENE.fullmatch(name))]
-    scenes = [text.strip() for _, text in sorted(numbered, key=lambda pair: pair[0])]
-    if len(scenes) < 2 or sum(map(len, scenes)) + len(scenes) > longest:
-        return {}
-    # Without the gap, a word that was cut in two is whole again.
-    seamless = views("".join(scenes))[-1]
-    return {STORYBOARD: (*views(" ".join(scenes)), View(SEAMLESS, seamless.text, seamless.steps))}
+def _storyboards(texts: Mapping[str, str]) -> dict[str, list[str]]:
+    """ "prompt.whole" -> the prompts of all scenes in their order, where there are several."""
+    numbered: dict[str, dict[int, str]] = {}
+    for name, text in texts.items():
+        if found := _NUMBERED.fullmatch(name):
+            numbered.setdefault(found.group(1), {})[int(found.group(2))] = text.strip()
+    return {
+        f"{name}{_WHOLE}": [scenes[n] for n in sorted(scenes)]
+        for name, scenes in numbered.items()
+        if len(scenes) > 1
+    }
+
+
+def kind(name: str) -> str:
+    """What a text is, whichever scene it belongs to: "voice_over" for "voice_over.3"."""
+    return name.partition(".")[0]
+
+
+def spoken(name: str) -> bool:
+    """Whether a text is only heard or read."""
+    return kind(name) in SPOKEN
+
+
+def whole(name: str) -> bool:
+    """Whether this is several scenes' text put together, each of which was judged by itself."""
+    return name.endswith(_WHOLE)
 
 
 def left_out(name: str) -> frozenset[str]:
     """Categories that do not count in a text of this name."""
-    if name == NEGATIVE:
+    if kind(name) == NEGATIVE:
         return _UNWANTED
-    return _NOT_DEPICTED if name in SPOKEN else frozenset()
+    return _NOT_DEPICTED if spoken(name) else frozenset()

@@ -37,7 +37,7 @@ def make(name: str, entry: Any) -> Guard:
     from django.utils.module_loading import import_string
 
     where = f"MODERATORS[{name!r}]"
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,40}", name):
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,40}", name):
         raise ConfigurationError(f"{where}: a short name of small letters is needed")
     if not isinstance(entry, dict) or set(entry) - {"CLASS", "CONFIG"} or "CLASS" not in entry:
         raise ConfigurationError(f"{where} takes CLASS and CONFIG")

@@ -70,7 +70,7 @@ class TextClassifier:
             return_overflowing_tokens=True,
             split_special_tokens=True,
         )["input_ids"]
-        return strongest([self._window(model, row) for row in rows])
+        return strongest([self._window(model, row) for row in rows if row])
 
     def _window(self, model: Any, ids: list[int]) -> Scores:
         torch = heavy.load("torch")
