@@ -72,3 +72,17 @@ register("generation.ready", required={"sha256": Hex64, "manifest": Hex64, "asse
 register("generation.failed", required={"stage": str, "code": str, "attempt": int})
 register("generation.cancelled", required={"stage": str})
 register("generation.published", required={"sha256": Hex64, "record": str})
+register(
+    "generation.rewrite_decided",
+    required={
+        "decision": str,  # accepted, edited or refused
+        "brand": str,
+        "people": int,
+        "original": Hex64,
+        "proposed": Hex64 | None,
+        "edited": Hex64 | None,
+        "reason": Hex64 | None,
+        "target": Hex64,  # the brand's target shares, named by their hash
+    },
+)
+register("generation.demographics_changed", required={"subject": str, "brand": str, "reason": Hex64})

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.db import connection
-from django.db.models import F
 
 from byline.audit import log
+from byline.generation import rewrites
 from byline.generation.contracts import Effect
-from byline.generation.models import AUDIO_BITS, EffectApplied, GenerationRequest, QuotaLedger
+from byline.generation.models import AUDIO_BITS, EffectApplied, GenerationRequest
 from byline.generation.publication import mark_id
 from byline.provenance.models import Record
 
@@ -50,12 +50,8 @@ def apply_once(row: GenerationRequest, stage: str, effects: Iterable[Effect]) ->
 
 @effect("quota_draw")
 def _quota_draw(row: GenerationRequest, payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Count the drawn cells of {"cells": [...]} for the request's project."""
-    # Sorted: two requests that draw the same cells then never wait for each other in a circle.
-    for cell in sorted(payload["cells"]):
-        QuotaLedger.objects.get_or_create(project=row.project, cell=cell)
-        QuotaLedger.objects.filter(project=row.project, cell=cell).update(count=F("count") + 1)
-    return {}
+    """Draw for the open people of {"prompt"} from the brand's ledger; the final prompt is the result."""
+    return rewrites.draw_for(row, payload["prompt"])
 
 
 @effect("reserve_ids")

@@ -12,7 +12,14 @@ from typing import Any
 from byline.audit.base.errors import InvalidInput
 from byline.generation.models import MAX_SECONDS, MAX_SEED
 
-MAX_LENGTHS = {"prompt": 2000, "voice_over": 2000, "negative_prompt": 1000, "title": 200, "reason": 1000}
+MAX_LENGTHS = {
+    "prompt": 2000,
+    "edited_prompt": 2000,
+    "voice_over": 2000,
+    "negative_prompt": 1000,
+    "title": 200,
+    "reason": 1000,
+}
 MAX_REFERENCES = 8
 REFERENCE_KINDS = {"voice", "face"}
 # option -> (type, lowest, highest); text options: (str, longest, None)

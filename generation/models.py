@@ -34,7 +34,6 @@ class GenerationRequest(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     state = models.CharField(max_length=16, choices=STATES, default=State.SUBMITTED.value)
     requester = models.CharField(max_length=150, db_index=True)
-    project = models.CharField(max_length=100, default="default")  # whose debias quotas are drawn
 
     prompt = models.TextField()
     voice_over = models.TextField(blank=True)
@@ -48,6 +47,9 @@ class GenerationRequest(models.Model):
     seconds = models.FloatField()
     profile = models.CharField(max_length=64)
     debias = models.BooleanField(default=True)  # False: the editor refused the quota draw
+    # The editor's own wording instead of the proposed rewrite; moderated like the prompt.
+    edited_prompt = models.TextField(blank=True)
+    debias_reason = models.TextField(blank=True)  # why the rewrite was edited or refused
     options = models.JSONField(default=dict, blank=True)
 
     # Set once, by the reservation effect; the mark in the picture carries the serial.
@@ -221,21 +223,75 @@ class EffectApplied(models.Model):
 
 
 class QuotaLedger(models.Model):
-    """How often a debias cell (for instance "gender:woman") was drawn for a project."""
+    """How often a debias cell (for instance "adult/woman/dark-skinned/older") was drawn for a brand.
 
-    project = models.CharField(max_length=100)
-    cell = models.CharField(max_length=100)
+    Read and written only under the brand's lock (rewrites.locked): two workers that drew from the
+    same counts would both fill the same gap.
+    """
+
+    brand = models.CharField(max_length=64)
+    cell = models.CharField(max_length=150)
     count = models.PositiveBigIntegerField(default=0)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["project", "cell"], name="byline_gen_one_cell"),
+            models.UniqueConstraint(fields=["brand", "cell"], name="byline_gen_one_cell"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.project} {self.cell}: {self.count}"
+        return f"{self.brand} {self.cell}: {self.count}"
 
     @classmethod
-    def counts(cls, project: str) -> dict[str, int]:
-        """Draws so far, by cell."""
-        return dict(cls.objects.filter(project=project).values_list("cell", "count"))
+    def counts(cls, brand: str) -> dict[str, int]:
+        """Draws so far, by cell; cells that were given back are left out."""
+        return dict(cls.objects.filter(brand=brand, count__gt=0).values_list("cell", "count"))
+
+
+class Rewrite(models.Model):
+    """What debiasing did with one prompt, and what the editor said to it.
+
+    A row without a request is a proposal that nobody has answered yet; `before` holds the ledger as it
+    stood, so that the draw can be repeated exactly. `asked` and `shown` are the people of the original
+    and of the final prompt, by attribute (safety/fairness/stated.py), for the bias report.
+    """
+
+    class Decision(models.TextChoices):
+        PROPOSED = "proposed"
+        ACCEPTED = "accepted"
+        EDITED = "edited"
+        REFUSED = "refused"
+        AUTOMATIC = "automatic"  # applied without a look beforehand; shown with the request
+        LEFT = "left"  # people, but none whose attributes are ours to choose
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    request = models.OneToOneField(
+        GenerationRequest, on_delete=models.CASCADE, null=True, related_name="rewrite"
+    )
+    brand = models.CharField(max_length=64)
+    requester = models.CharField(max_length=150)
+    decision = models.CharField(max_length=16, choices=Decision, default=Decision.PROPOSED)
+    original = models.TextField()
+    proposed = models.TextField()
+    seed = models.BigIntegerField()
+    draws = models.JSONField(default=list)
+    before = models.JSONField(default=dict)
+    attributes = models.JSONField(default=list)
+    target_sha256 = models.CharField(max_length=64)
+    rules = models.CharField(max_length=16)
+    left = models.CharField(max_length=16, blank=True)
+    asked = models.JSONField(default=list)
+    shown = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["brand", "created_at"], name="byline_gen_rewrite_brand")]
+        constraints = [
+            models.CheckConstraint(
+                name="byline_gen_rewrite_decided",
+                condition=Q(decision="proposed", request__isnull=True)
+                | (~Q(decision="proposed") & Q(request__isnull=False)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.brand} {self.decision} {self.id}"

@@ -18,7 +18,7 @@ from django.utils import timezone
 from byline.audit import log
 from byline.audit.base import conf
 from byline.audit.base.errors import BylineError, InvalidInput
-from byline.generation import brands, intake, publication, states, store, verdict
+from byline.generation import brands, intake, publication, rewrites, states, store, verdict
 from byline.generation.compose import overlays
 from byline.generation.models import GenerationRequest
 from byline.generation.states import State
@@ -55,13 +55,17 @@ def submit(
     debias: bool = True,
     references: Sequence[Mapping[str, str]] = (),
     options: Mapping[str, Any] | None = None,
-    project: str = "default",
+    rewrite: uuid.UUID | str | None = None,
+    edited_prompt: str = "",
+    debias_reason: str = "",
     wake_worker: Wake = wake,
 ) -> GenerationRequest:
     """Accept a request: row in state `submitted` plus audit entry, then wake the light worker.
 
     `requester` names who asks, e.g. "user:7" or "cli". `seed` None draws one. `references` name
-    voices or faces, checked against consents later. `options` are those of intake.py. Raises
+    voices or faces, checked against consents later. `options` are those of intake.py. `rewrite` is the
+    proposal (rewrites.propose) that the editor accepts, edits (`edited_prompt`) or refuses (`debias`
+    False); the last two need `debias_reason`. Raises ProposalGone, ReasonNeeded,
     InvalidInput, or what an unknown profile or brand raises; nothing is written then.
     """
     if not requester:
@@ -83,13 +87,15 @@ def submit(
         seconds=intake.seconds(seconds),
         profile=profile,
         debias=bool(debias),
+        edited_prompt=intake.text("edited_prompt", edited_prompt),
+        debias_reason=intake.text("reason", debias_reason),
         references=intake.references(references),
         options=intake.options(options or {}),
-        project=project,
     )
     with transaction.atomic():
         row.save(force_insert=True)
         log.append("generation.submitted", subject=row.subject, actor=requester, payload=_submission(row))
+        rewrites.answer(row, rewrite)
         transaction.on_commit(partial(wake_worker, row.pk, "light"))
     return row
 
@@ -228,7 +234,7 @@ def readmit(
                 help="Consent is given by the person concerned; the policy's hard rules have no exception.",
             )
         lifted = {"stage": old.stage, "reasons": old.held_for, "actor": actor, "reason": reason}
-        copied = (
+        copied = [
             "prompt",
             "voice_over",
             "negative_prompt",
@@ -237,8 +243,8 @@ def readmit(
             "requester",
             "brand",
             "seed",
-        )
-        copied += ("seconds", "profile", "debias", "options", "project")
+        ]
+        copied += ("seconds", "profile", "debias", "edited_prompt", "debias_reason", "options")
         row = GenerationRequest(**{name: getattr(old, name) for name in copied})
         row.releases = [*old.releases, {**lifted, "at": timezone.now().isoformat()}]
         row.save(force_insert=True)

@@ -20,7 +20,7 @@ TC260 = "http://www.tc260.org.cn/ns/AIGC/1.0/"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _PREFIXES = {IPTC_EXT: "Iptc4xmpExt", TC260: "TC260"}
 MAX_PACKET = 60_000  # one JPEG segment
-_MAX_PROMPT = 4000
+_MAX_PROMPT = 4200  # two prompts of 2,000 characters, and what they are called
 _NAMES = (
     "DigitalSourceType",
     "AISystemUsed",
@@ -32,10 +32,19 @@ _NAMES = (
 
 @dataclass(frozen=True)
 class PromptDisclosure:
-    """The prompt as it will be published, and who wrote it ("" leaves the name out)."""
+    """The prompt as it will be published, who wrote it ("" leaves the name out), and what the model was
+    given instead where the prompt was rewritten (`given`)."""
 
     prompt: str
     writer: str = ""
+    given: str = ""
+
+    @property
+    def text(self) -> str:
+        """Both prompts, or the one that there is."""
+        if self.given in ("", self.prompt):
+            return self.prompt
+        return f"Written: {self.prompt}\nGiven to the model: {self.given}"
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ def fields(
         found["AISystemUsed"] = ", ".join(name for name, _ in models)[:MAX_TEXT]
         found["AISystemVersionUsed"] = ", ".join(version for _, version in models)[:MAX_TEXT]
     if prompt is not None:
-        found["AIPromptInformation"] = prompt.prompt[:_MAX_PROMPT]
+        found["AIPromptInformation"] = prompt.text[:_MAX_PROMPT]
         if prompt.writer:
             found["AIPromptWriterName"] = prompt.writer[:MAX_TEXT]
     return found

@@ -26,7 +26,8 @@ Kind = Literal["adult", "generic", "child", "baby", "teen", "youth", "senior", "
 @dataclass(frozen=True)
 class Mention:
     """`start`:`end` is the noun, `insert` where describing words go, `phrase` the start of the noun
-    phrase (its article). `age` is the age word that stands there already."""
+    phrase (its article). `age` is the age word that stands there already, `said` what else the phrase
+    says: of body and disability."""
 
     start: int
     end: int
@@ -37,6 +38,7 @@ class Mention:
     plural: bool
     number: int
     age: str = ""
+    said: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,14 @@ class Reading:
 class _Lexicon:
     kinds: Mapping[str, Kind]
     plurals: Mapping[str, str]
+    pairs: Mapping[str, tuple[str, str]]
     longest: int
     verbs: frozenset[str]
     gendered: frozenset[str]
     described: frozenset[str]
     ages: frozenset[str]
     not_human: frozenset[str]
+    animals: frozenset[str]
     adjectives: frozenset[str]
     heads: frozenset[str]
     body: frozenset[str]
@@ -63,12 +67,17 @@ class _Lexicon:
     pronouns: frozenset[str]
     standins: frozenset[str]
     after: frozenset[str]
+    said: Mapping[str, str]
+    features: re.Pattern[str]
     historic: re.Pattern[str]
     event: re.Pattern[str]
 
     @property
     def specified(self) -> frozenset[str]:
         return self.gendered | self.described
+
+
+_KEPT_ANIMALS = frozenset({"horse", "cow", "sheep", "goat", "pig", "chicken"})  # "a sheep farmer" is a person
 
 
 @functools.cache
@@ -90,12 +99,14 @@ def _lexicon() -> _Lexicon:
     return _Lexicon(
         kinds=kinds,
         plurals=plurals,
+        pairs={noun: (words_[0], words_[1]) for noun, words_ in raw["pairs"].items()},
         longest=max(n.count(" ") for n in kinds) + 1,
         verbs=words("verbs"),
         gendered=words("gendered"),
         described=words("described"),
         ages=words("ages"),
-        not_human=words("not_human"),
+        not_human=words("not_human") | words("animals") - _KEPT_ANIMALS,
+        animals=words("animals"),
         adjectives=words("adjectives"),
         heads=words("compound_heads"),
         body=words("body_parts"),
@@ -104,9 +115,23 @@ def _lexicon() -> _Lexicon:
         pronouns=words("pronouns"),
         standins=words("standins"),
         after=words("after"),
+        said={word: attribute for attribute in ("body", "disability") for word in words(f"said_{attribute}")},
+        features=re.compile(rf"\b(?:{'|'.join(raw['features'])})\b", re.IGNORECASE),
         historic=re.compile(rf"\b(?:{'|'.join(raw['historic'])})\b", re.IGNORECASE),
         event=re.compile(rf"\b(?:{'|'.join(raw['event'])})\b", re.IGNORECASE),
     )
+
+
+def pair(noun: str) -> tuple[str, str] | None:
+    """The noun's own words for a woman and a man, e.g. ("mother", "father"), or None."""
+    return _lexicon().pairs.get(noun)
+
+
+def nouns() -> frozenset[str]:
+    """Every noun for people, singular and plural, that is not also a common verb."""
+    lexicon = _lexicon()
+    plural = {word for word, noun in lexicon.plurals.items() if noun not in lexicon.verbs}
+    return frozenset(set(lexicon.kinds) | plural)
 
 
 def _plural(noun: str) -> str:
@@ -117,7 +142,7 @@ def _plural(noun: str) -> str:
     return noun + "s"
 
 
-_TOKEN = re.compile(r"[A-Za-z][A-Za-z'’\-]*|\d+|[^\w\s]")
+_TOKEN = re.compile(r"\d+[- ]year[- ]old|[A-Za-z][A-Za-z'’\-]*|\d+|[^\w\s]")
 _NUMBERS = {"one": 1, "a": 1, "an": 1, "two": 2, "both": 2, "three": 3, "four": 4, "2": 2, "3": 3, "4": 4}
 _FOLLOW = re.compile(r"(?:ing|ed|ly)$")
 
@@ -147,7 +172,7 @@ class _Tokens:
         return self.low[i] if 0 <= i < len(self.low) else ""
 
     def is_word(self, i: int) -> bool:
-        return self.word(i)[:1].isalpha()
+        return self.word(i)[:1].isalpha() or self.word(i)[-3:] == "old"
 
 
 @dataclass(frozen=True)
@@ -175,14 +200,35 @@ def _mentions(prompt: str) -> list[Mention]:
         i = last + 1
     seen: set[str] = set()
     out = []
+    figures = False  # "lego figures of a doctor and a nurse": the nurse is one, too
     for k, (first, last, noun, plural) in enumerate(nouns):
         until = nouns[k + 1][0] if k + 1 < len(nouns) else len(tokens.low)
-        candidate = _Candidate(first, last, noun, plural, until)
-        mention = _judge(lexicon, tokens, candidate, seen)
+        joined = k > 0 and first - nouns[k - 1][1] <= 4 and "and" in tokens.low[nouns[k - 1][1] : first]
+        figures = _is_figure(lexicon, tokens, first) or (figures and joined)
+        mention = _judge(lexicon, tokens, _Candidate(first, last, noun, plural, until), seen)
         seen.add(noun)
-        if mention is not None and _right_open(prompt, tokens, lexicon, last, plural):
+        if mention is None or figures or _features_said(prompt, tokens, lexicon, last, until):
+            continue
+        if _right_open(prompt, tokens, lexicon, last, plural or joined):
             out.append(mention)
     return out
+
+
+def _is_figure(lexicon: _Lexicon, tokens: _Tokens, first: int) -> bool:
+    """Whether "statue of", "figures of" stands before the phrase of a noun."""
+    for i in range(first - 1, max(first - 6, -1), -1):
+        if tokens.word(i) == "of":
+            return tokens.word(i - 1).removesuffix("s") in lexicon.standins
+        if not tokens.is_word(i) or tokens.word(i) in lexicon.after:
+            return False
+    return False
+
+
+def _features_said(prompt: str, tokens: _Tokens, lexicon: _Lexicon, last: int, until: int) -> bool:
+    """Whether what follows, up to the next person or sentence, tells hair, beard or dress of one group."""
+    end = tokens.spans[until][0] if until < len(tokens.spans) else len(prompt)
+    following = re.split(r"[.;!?]", prompt[tokens.spans[last][1] : end])[0]
+    return bool(lexicon.features.search(following))
 
 
 def _noun(lexicon: _Lexicon, tokens: _Tokens, i: int) -> tuple[int, str, bool] | None:
@@ -195,7 +241,23 @@ def _noun(lexicon: _Lexicon, tokens: _Tokens, i: int) -> tuple[int, str, bool] |
             return i + length - 1, words, False
         if words in lexicon.plurals:
             return i + length - 1, lexicon.plurals[words], True
+    made = _PROFESSION.fullmatch(tokens.word(i))
+    if made and tokens.word(i) not in _NO_PROFESSION and not tokens.possessive[i]:
+        return i, made.group(1), bool(made.group(2))
     return None
+
+
+# Nouns that are on no list but are made like a profession: "unicyclist", "hydrologist", "goldsmiths".
+_PROFESSION = re.compile(r"([a-z]{3,}(?:cyclist|ologist|ician|grapher|smith|keeper|[bcdfglmnprtv]ist))(s?)")
+_NO_PROFESSION = frozenset(
+    {"minimalist", "surrealist", "realist", "modernist", "cubist", "impressionist", "expressionist"}
+    | {"futurist", "checklist", "playlist", "wishlist", "shortlist", "blacklist", "whitelist", "setlist"}
+    | {"bookkeeper", "timekeeper", "scorekeeper", "twist", "assist", "resist", "persist", "consist"}
+    | {"insist", "exist", "coexist", "enlist", "locksmith's", "racist", "sexist", "fascist", "communist"}
+    | {"brutalist", "naturalist", "maximalist", "populist", "nationalist", "racists", "sexists", "fascists"}
+    | {"mechanist", "optimist", "pessimist", "feminist", "feminists", "pointillist", "constructivist"}
+    | {"pacifist", "socialist", "capitalist", "terrorist", "extremist", "wrist", "untwist", "delist"}
+)
 
 
 @dataclass(frozen=True)
@@ -207,11 +269,13 @@ class _Left:
     insert: int
     determiner: str
     age: str
+    said: frozenset[str]
 
 
 def _left(lexicon: _Lexicon, tokens: _Tokens, first: int) -> _Left | None:
     """Walk back over describing words. None when they say who the person is."""
     i, insert, age = first - 1, first, ""
+    said: set[str] = set()
     blocked = lexicon.specified | lexicon.not_human
     while tokens.is_word(i) and first - i <= 5:
         word = tokens.word(i)
@@ -219,7 +283,9 @@ def _left(lexicon: _Lexicon, tokens: _Tokens, first: int) -> _Left | None:
             return None
         if word in lexicon.determiners or word in lexicon.kinds or tokens.possessive[i]:
             break
-        if word in lexicon.ages:
+        if word in lexicon.said:
+            said.add(lexicon.said[word])
+        if word in lexicon.ages or _YEARS.match(word):
             age = word
         elif not _adjective(lexicon, word):
             if i < first - 1 or not _modifier(tokens, i, lexicon):
@@ -230,7 +296,10 @@ def _left(lexicon: _Lexicon, tokens: _Tokens, first: int) -> _Left | None:
     determiner = word if word in lexicon.determiners or word in _NUMBERS else ""
     if not determiner and tokens.is_word(i) and tokens.possessive[i]:
         return None  # "the nurse's patient": whose is said, leave it
-    return _Left(i, insert, determiner, age)
+    return _Left(i, insert, determiner, age, frozenset(said))
+
+
+_YEARS = re.compile(r"(\d+)[- ]year[- ]old")
 
 
 def _judge(lexicon: _Lexicon, tokens: _Tokens, noun: _Candidate, seen: set[str]) -> Mention | None:
@@ -238,10 +307,12 @@ def _judge(lexicon: _Lexicon, tokens: _Tokens, noun: _Candidate, seen: set[str])
     left = _left(lexicon, tokens, noun.first)
     if left is None or (left.determiner in {"the", "this", "that"} and noun.noun in seen):
         return None
+    if lexicon.kinds.get(noun.noun) == "baby" and lexicon.animals & set(tokens.low):
+        return None  # "a whale with babies"
     before = left.at - 1 if left.determiner else left.at
-    if tokens.word(before) in {"like", "as"} or (
-        tokens.word(before) == "of" and tokens.word(before - 1) in lexicon.standins
-    ):
+    if tokens.word(before) in {"like", "as"}:
+        return None
+    if (noun.noun, tokens.word(noun.last + 1)) in _THINGS:
         return None
     if tokens.word(before) in _COPULA and tokens.word(before - 1) not in {"there", "here", "it"}:
         return None  # "he is a teacher" says something about someone else
@@ -252,7 +323,7 @@ def _judge(lexicon: _Lexicon, tokens: _Tokens, noun: _Candidate, seen: set[str])
     if tokens.word(before) in _ADDRESSED:
         return None
     bare = not left.determiner
-    if bare and not opens and (verb or (not noun.plural and lexicon.kinds[noun.noun] != "generic")):
+    if bare and not opens and (verb or (not noun.plural and lexicon.kinds.get(noun.noun) != "generic")):
         return None
     if bare and verb and not noun.plural and (before >= 0 or tokens.word(noun.last + 1) in _NOT_SUBJECT):
         return None
@@ -268,11 +339,16 @@ def _judge(lexicon: _Lexicon, tokens: _Tokens, noun: _Candidate, seen: set[str])
         insert=tokens.spans[left.insert][0],
         phrase=tokens.spans[phrase][0],
         noun=noun.noun,
-        kind=lexicon.kinds[noun.noun],
+        kind=lexicon.kinds.get(noun.noun, "adult"),
         plural=noun.plural,
         number=_NUMBERS.get(left.determiner, 0),
         age=left.age,
+        said=left.said,
     )
+
+
+# "a guide to baking", "a model of the harbour"
+_THINGS = frozenset({("guide", "to"), ("model", "of"), ("host", "of"), ("player", "for"), ("reader", "for")})
 
 
 # Whom a clip tells or teaches something is its audience, not in the picture.
@@ -318,16 +394,21 @@ def _right_open(prompt: str, tokens: _Tokens, lexicon: _Lexicon, last: int, plur
         return not re.match(r",?\s*(?:named|called)\b", prompt[tokens.spans[last][1] :])
     if following in {"named", "called"} or (raw[0].isupper() and not raw.isupper() and raw != "I"):
         return False
-    if following in lexicon.heads or following in lexicon.not_human:
-        return False
-    if following in lexicon.body:
+    if not plural and following.endswith("s") and tokens.word(last + 2) in _OBJECTS:
+        return True  # "the mechanic shows the brake", "the pharmacist hands over a box"
+    if following in lexicon.heads or following in lexicon.not_human or following in lexicon.body:
         return False
     if following == "looking" and tokens.word(last + 2) not in lexicon.after:
         return False  # "an official looking letter"
-    if following in lexicon.after or _FOLLOW.search(following):
-        return True
+    if following in lexicon.after or following in _OBJECTS or _FOLLOW.search(following):
+        return True  # _OBJECTS: "shows the customer the brake"
     if following in lexicon.kinds or following in lexicon.plurals:
         # "the cook guides ..." is rare, "student nurse" is common
         return False
     # A singular subject takes a verb in -s; a plural one any verb.
     return plural or following.endswith("s")
+
+
+_OBJECTS = frozenset(
+    {"a", "an", "the", "this", "that", "some", "each", "every", "all", "my", "our", "over", "it"}
+)

@@ -44,6 +44,7 @@ DEFAULTS: dict[str, Any] = {
         "audio": {"CLASS": "byline.provenance.marks.audio.AudioMark", "CONFIG": {}},
     },
     "FORENSIC_CLASSIFIERS": {},  # name -> {"CLASS", "CONFIG"}, further sources of POST /api/v1/detect
+    "FAIRNESS": {},  # attributes, target shares and classifier; see byline/safety/fairness/attributes.py
     "MANIFEST": {},  # profile, producer, training, prompt; see byline/provenance/profiles.py
     "BRANDS": {},  # name -> brand kit, beside those shipped in byline/generation/brands/
     "VERIFY_MAX_BYTES": 200 * 1024 * 1024,

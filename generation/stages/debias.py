@@ -1,7 +1,10 @@
 """debias: people whose attributes the prompt leaves open get seeded, quota-balanced ones.
 
-Both prompts are kept; the editor can refuse (`debias=False`). Only words of a fixed vocabulary are
-added, so the moderation of the prompt still holds for the result.
+Both prompts are kept. The editor may have answered a proposal: accepted, in own words (moderated as
+"edited_prompt"), or refused. Without an answer an effect draws, in the transaction of this stage and
+under the brand's lock, so that two workers never fill one gap. Only words of a fixed vocabulary are
+added, so the moderation of the prompt still holds for the result. Nothing is drawn for a person whom a
+reference shows, and an instruction to change a real person's demographics is refused here.
 """
 
 from typing import Any
@@ -10,24 +13,71 @@ from byline.generation.contracts import Artefact, Effect, Outcome, Verdict
 
 
 def debias(request: Any, artefact: Artefact) -> Outcome:
-    """Complete the prompt. The draws are counted by an effect, so a repeated run counts once."""
-    prompt = artefact.produced["normalise"]["prompt"]
-    if not request.debias:
-        return Outcome(Verdict.ALLOW, evidence={"refused_by_editor": True}, produces={"prompt": prompt})
+    """Complete the prompt, or say why not. The draw is an effect, so a repeated run counts once."""
+    from byline.safety.fairness import depicted
 
-    from byline.generation.models import QuotaLedger
-    from byline.safety.debias import debias as complete
-
-    done = complete(prompt, seed=request.seed, counts=QuotaLedger.counts(request.project))
-    draws = list(done.draws)
+    texts = artefact.produced["normalise"]
+    prompt = texts.get("edited_prompt") or texts["prompt"]
+    shown = any(reference["kind"] == "face" for reference in request.references)
+    whose = depicted.change(texts["prompt"], shown=shown) or depicted.change(prompt, shown=shown)
+    if whose == "real":
+        return _REAL_PERSON
+    if whose == "invented" and not request.debias_reason:
+        return _NO_REASON
+    effects = [_logged(request, whose)] if whose else []
+    evidence = {"refused_by_editor": not request.debias, "demographics_changed": whose}
+    if shown or not request.debias or texts.get("edited_prompt"):
+        return Outcome(Verdict.ALLOW, evidence=evidence, effects=tuple(effects), produces={"prompt": prompt})
+    accepted = getattr(request, "rewrite", None)
+    if accepted is not None:
+        evidence["draws"] = accepted.draws
+        return Outcome(
+            Verdict.TRANSFORM,
+            evidence=evidence,
+            effects=tuple(effects),
+            produces={"prompt": accepted.proposed},
+        )
+    people = _people(prompt)
+    if people:
+        effects.append(Effect("quota_draw", {"prompt": prompt}))
     return Outcome(
-        Verdict.TRANSFORM if done.prompt != prompt else Verdict.ALLOW,
-        evidence={
-            "refused_by_editor": False,
-            "changes": len(done.changes),
-            "draws": draws,
-            "left": done.left,
-        },
-        effects=(Effect("quota_draw", {"cells": draws}),) if draws else (),
-        produces={"prompt": done.prompt, "draws": draws},
+        Verdict.TRANSFORM if people else Verdict.ALLOW,
+        evidence=evidence,
+        effects=tuple(effects),
+        produces={"prompt": prompt},
     )
+
+
+def final_prompt(artefact: Artefact) -> str:
+    """The prompt that the engine gets: drawn by the effect, accepted, edited, or as it was written."""
+    done = artefact.produced["debias"]
+    return str(done.get("effects", {}).get("quota_draw", done)["prompt"])
+
+
+def _people(prompt: str) -> bool:
+    """Whether there is anything to draw or to count: an open person, or one that the text describes."""
+    from byline.safety.debias import debias as complete
+    from byline.safety.fairness import stated
+
+    return bool(complete(prompt, seed=0, counts={}).changes or stated.people(prompt, ("gender",)))
+
+
+def _logged(request: Any, whose: str) -> Effect:
+    reason = request.commit("debias_reason", request.debias_reason)
+    payload = {"subject": whose, "brand": request.brand, "reason": reason}
+    return Effect("append", {"kind": "generation.demographics_changed", "payload": payload})
+
+
+_REAL_PERSON = Outcome(
+    Verdict.REJECT,
+    code="demographics_of_real_person",
+    category="real_person",
+    message="The request would change gender, skin, origin or age of a real person.",
+    help="Show the person as they are, or describe an invented one. No role can release this.",
+)
+_NO_REASON = Outcome(
+    Verdict.REJECT,
+    code="reason_needed",
+    message="The request changes gender, skin, origin or age of a person who is already depicted.",
+    help="Send it again with a reason (debias_reason); it is kept with the request and committed in the log.",
+)

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from byline.generation.contracts import Artefact, Outcome, Verdict
+from byline.generation.stages.debias import final_prompt
 
 MAX_SHOTS = 4  # a longer clip shows its shots longer; see compose
 
@@ -25,7 +26,7 @@ def engine(request: Any, artefact: Artefact) -> Outcome:
 
         artefact.check_cancelled()
         task = VideoTask(
-            prompt=artefact.produced["debias"]["prompt"],
+            prompt=final_prompt(artefact),
             negative_prompt=artefact.produced["normalise"]["negative_prompt"],
             seed=(request.seed + number) % 2**63,
             guidance=request.options.get("guidance"),

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from byline.generation.contracts import Artefact, Effect, Outcome, Verdict
+from byline.generation.stages.debias import final_prompt
 
 SLICE_S = 0.5  # between two looks for a cancellation while waiting for a checkpoint
 
@@ -38,7 +39,7 @@ def log(request: Any, artefact: Artefact) -> Outcome:
         "digest_rule": digest.rule,
         "digest": digest.hex,
         "prompt": request.commit("prompt", request.prompt),
-        "final_prompt": request.commit("final_prompt", artefact.produced["debias"]["prompt"]),
+        "final_prompt": request.commit("final_prompt", final_prompt(artefact)),
         "script": request.commit("script", spoken) if spoken else None,
         "model": made["model"],
         "model_version": made["model_version"],

@@ -6,6 +6,7 @@ from typing import Any
 
 from byline.generation.contracts import Artefact, Outcome, Verdict
 from byline.generation.publication import read_back_file
+from byline.generation.stages.debias import final_prompt
 
 UNTITLED = "AI-generated clip"
 
@@ -71,7 +72,10 @@ def sign(request: Any, artefact: Artefact) -> Outcome:
         ),
     )
     choices = profiles.for_brand(request.brand)
-    prompt = metadata.PromptDisclosure(artefact.produced["normalise"]["prompt"]) if choices.prompt else None
+    prompt = None
+    if choices.prompt:
+        written = artefact.produced["normalise"]["prompt"]
+        prompt = metadata.PromptDisclosure(written, given=final_prompt(artefact))
     label = None
     if choices.profile == "CN":
         statement = f"{logged['digest_rule']}:{logged['digest']}"

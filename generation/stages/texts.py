@@ -9,7 +9,7 @@ from byline.safety.confusables import is_invisible
 from byline.safety.normalise import normalise as unmask
 from byline.safety.policy import STRENGTH
 
-FIELDS = ("prompt", "voice_over", "negative_prompt", "title")
+FIELDS = ("prompt", "edited_prompt", "voice_over", "negative_prompt", "title")
 JOINERS = "\u200c\u200d"  # zero width non-joiner and joiner
 _VERDICTS = {"allow": Verdict.ALLOW, "review": Verdict.HOLD, "block": Verdict.REJECT}
 
@@ -52,7 +52,7 @@ def moderate(request: Any, artefact: Artefact) -> Outcome:
 
     chosen = policy.load()
     raw = {field: getattr(request, field) for field in FIELDS}
-    cleaned = {field: artefact.produced["normalise"][field] for field in FIELDS}
+    cleaned = {field: artefact.produced["normalise"].get(field, "") for field in FIELDS}
     found = [
         judge(texts, chosen, request.profile, brand=request.brand)
         for texts in ([raw] if raw == cleaned else [raw, cleaned])

@@ -158,6 +158,13 @@ _SENTENCES: dict[str, Callable[[_Payload, str], str]] = {
         f"It is a new attempt at request {p['refused']}: {who} found on appeal that the refusal was wrong"
         f" (decision in entry {p['decision']})."
     ),
+    "generation.rewrite_decided": lambda p, who: (
+        f"{who} {p['decision']} the balanced wording for {p['people']} people"
+        f"{', with a reason on record' if p['reason'] else ''}."
+    ),
+    "generation.demographics_changed": lambda p, who: (
+        "It changes the looks of an invented person, with a reason on record."
+    ),
     "generation.asset": lambda p, who: (
         f"The clip was made by {p['model']} {p['model_version']}, marked"
         f" {'in picture and sound' if p['audio_mark'] else 'in the picture'}, and logged by the hash of its"

@@ -27,7 +27,7 @@ PROMPT = "A doctor walks along a canal."
 def everything_happened_once(row: GenerationRequest) -> None:
     row.refresh_from_db()
     assert row.state == "ready"
-    assert sorted(QuotaLedger.counts("default").values()) == [1]
+    assert sorted(QuotaLedger.counts("byline").values()) == [1]
     applied = EffectApplied.objects.filter(request=row).values_list("stage", "kind")
     assert sorted(applied) == [
         ("debias", "quota_draw"),
@@ -118,5 +118,5 @@ def test_the_database_itself_refuses_a_second_effect() -> None:
 def test_a_stage_run_again_by_hand_draws_no_second_quota() -> None:
     row = kit.finish(kit.ask(prompt=PROMPT))
     with transaction.atomic():
-        effects.apply_once(row, "debias", [Effect("quota_draw", {"cells": ["adult/woman/light/old"]})])
+        effects.apply_once(row, "debias", [Effect("quota_draw", {"prompt": PROMPT})])
     everything_happened_once(row)

@@ -102,8 +102,9 @@ def test_a_prompt_becomes_a_clip_that_verifies(made: None) -> None:
 
     runs = {run.stage: run for run in row.runs.all()}
     assert [(name, run.passed) for name, run in runs.items()] == [(name, True) for name, _ in ORDER]
-    assert runs["debias"].produces["prompt"] != row.prompt
-    assert QuotaLedger.counts("default") == dict.fromkeys(runs["debias"].produces["draws"], 1)
+    assert runs["debias"].produces["effects"]["quota_draw"]["prompt"] != row.prompt
+    drawn = runs["debias"].produces["effects"]["quota_draw"]
+    assert QuotaLedger.counts("byline") == dict.fromkeys(drawn["draws"], 1)
     assert runs["watermark"].evidence["speech"] == "marked"
     assert runs["watermark"].evidence["captions"] >= 1
     checked = {check["name"] for run in runs.values() for check in run.checks}
@@ -113,7 +114,7 @@ def test_a_prompt_becomes_a_clip_that_verifies(made: None) -> None:
     logged = entries(row)
     assert list(logged) == [f"generation.{n}" for n in ("submitted", "decided", "asset", "ready")]
     asset = logged["generation.asset"]
-    assert asset["final_prompt"] == row.commit("final_prompt", runs["debias"].produces["prompt"])
+    assert asset["final_prompt"] == row.commit("final_prompt", drawn["prompt"])
     assert asset["digest"] == row.result["digest"]
     assert {"name": "consent", "result": "allow"} in asset["checks"]
     everything = json.dumps([logged, row.result, [[r.evidence, r.checks] for r in runs.values()]]).lower()
@@ -178,10 +179,10 @@ def test_a_voice_reference_without_consent_is_refused(made: None) -> None:
 
 
 def test_the_editor_can_refuse_the_debiasing(made: None) -> None:
-    row = ask("A doctor walks by.", debias=False)
+    row = ask("A doctor walks by.", debias=False, debias_reason="The film is about one doctor.")
     run = row.runs.get(stage="debias")
     assert (row.state, run.produces["prompt"]) == ("ready", row.prompt)
-    assert QuotaLedger.counts("default") == {}
+    assert QuotaLedger.counts("byline") == {}
 
 
 def test_a_log_that_is_never_sealed_fails_the_job_and_publishes_nothing(

@@ -19,6 +19,7 @@ from byline.generation.voices.base import Speech
 def request(**more: Any) -> Any:
     values = {
         "prompt": "A red kite.",
+        "edited_prompt": "",
         "voice_over": "",
         "negative_prompt": "",
         "title": "",
@@ -119,8 +120,9 @@ def test_the_engine_gets_one_seed_per_shot_and_can_be_stopped(
     class Engine:
         info = SimpleNamespace(
             frames=8, fps=8.0, name="e", version="1", revision="r", weights_sha256="", licence="l",
-            text_encoder="t", drawn=True,
+            text_encoder="t", drawn=True, training_data="none", adapters=(),
         )  # fmt: skip
+        record: ClassVar[dict[str, Any]] = {"device": "cpu", "lossy": []}
 
         def generate(self, task: Any, progress: Any, check_cancelled: Any) -> np.ndarray:
             check_cancelled()

@@ -30,6 +30,7 @@ def _signed(tmp_path: Path) -> Path:
         "speech": {"voice": "espeak-ng", "voice_version": "1.52", "voice_licence": "GPL-3.0-or-later"},
         "log": {"digest_rule": digest.rule, "digest": digest.hex},
         "normalise": {"title": "High tide", "prompt": "a harbour at night"},
+        "debias": {"prompt": "a harbour at night"},
         "prove": {"proof": kit.proof_for(encoded)},
         "watermark": {
             "audio_marked": False,

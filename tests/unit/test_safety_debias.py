@@ -1,14 +1,17 @@
 """Debiasing touches open mentions only, reads naturally and fills the joint table evenly."""
 
 import math
-import time
 from collections import Counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from byline.safety.debias import ADULT, AGES, GENDERS, SKINS, TABLES, debias
+from byline.safety.debias import debias
+from byline.safety.fairness.attributes import TABLES, uniform
+
+ADULT = tuple(uniform().cells("adult"))
+EVERY = {cell for table in TABLES for cell in uniform().cells(table)}
 
 OPEN = [
     "A doctor talks to a patient in a hospital",
@@ -50,8 +53,15 @@ LEFT = [
     "student loan office",
     "hunter green sofa",
     "the fox hunts, the eagle lands",
-    "un médico habla con una paciente",
-    "一个医生在医院里",
+    "una médica habla con una paciente",
+    "一位女医生在医院里",
+    "un medico tedesco parla",
+    "A 60-year-old woman paints",
+    "Lego figures of a doctor and a nurse",
+    "a guide to baking bread",
+    "A court in Lyon heard the case of a teacher",
+    "A doctor with a grey beard writes",
+    "a whale swims with babies",
     "a vinyl player spins a record",
     "the engine of a plastic model",
     "an official looking letter on a desk",
@@ -66,7 +76,7 @@ LEFT = [
 def test_an_open_mention_is_filled(prompt: str) -> None:
     result = debias(prompt, seed=1, counts={})
     assert len(result.changes) >= 1
-    assert set(result.draws) <= {c for table in TABLES.values() for c in table}
+    assert set(result.draws) <= EVERY
     assert result.draws
 
 
@@ -80,24 +90,24 @@ def test_what_is_said_named_historic_or_no_person_is_left_alone(prompt: str) -> 
 
 def _forced(prompt: str, cell: str) -> str:
     """The rewrite when every other cell was drawn often."""
-    counts = {c: 50 for table in TABLES.values() for c in table if c != cell}
+    counts = {c: 50 for c in EVERY if c != cell}
     return debias(prompt, seed=0, counts=counts).prompt
 
 
 @pytest.mark.parametrize(
     ("prompt", "cell", "expected"),
     [
-        ("a doctor waves", "adult/woman/dark-skinned/older", "an older dark-skinned woman doctor waves"),
+        ("a doctor waves", "adult/woman/dark-skinned/older", "an older dark-skinned female doctor waves"),
         ("A doctor waves", "adult/man/light-skinned/young", "A young light-skinned male doctor waves"),
         (
             "an engineer waves",
             "adult/woman/light-skinned/young",
-            "a young light-skinned woman engineer waves",
+            "a young light-skinned female engineer waves",
         ),
         ("a tired chef", "adult/man/brown-skinned/older", "a tired older brown-skinned male chef"),
         ("Someone waves", "adult/woman/brown-skinned/older", "An older brown-skinned woman waves"),
         ("a child waves", "child/man/dark-skinned", "a dark-skinned boy waves"),
-        ("Teacher reading", "adult/woman/dark-skinned/young", "Young dark-skinned woman teacher reading"),
+        ("Teacher reading", "adult/woman/dark-skinned/young", "Young dark-skinned female teacher reading"),
         ("a CEO waves", "adult/man/dark-skinned/older", "an older dark-skinned male CEO waves"),
         ("an elderly person", "adult/woman/dark-skinned/older", "an elderly dark-skinned woman"),
         (
@@ -105,7 +115,17 @@ def _forced(prompt: str, cell: str) -> str:
             "adult/man/brown-skinned/older",
             "Older brown-skinned male chemistry teacher explains",
         ),
-        ("a police officer", "adult/woman/dark-skinned/older", "an older dark-skinned woman police officer"),
+        ("a new parent waves", "adult/woman/dark-skinned/older", "an older dark-skinned new mother waves"),
+        ("a 61-year-old baker", "adult/man/dark-skinned/older", "a 61-year-old dark-skinned male baker"),
+        ("An 80-year-old baker", "adult/man/dark-skinned/older", "An 80-year-old dark-skinned male baker"),
+        ("a toddler waves", "child/woman/dark-skinned", "a dark-skinned toddler girl waves"),
+        ("a teenager waves", "youth/man/dark-skinned", "a dark-skinned teenage boy waves"),
+        (
+            "a mechanic shows the engine",
+            "adult/man/dark-skinned/young",
+            "a young dark-skinned male mechanic shows the engine",
+        ),
+        ("a police officer", "adult/woman/dark-skinned/older", "an older dark-skinned female police officer"),
     ],
 )
 def test_the_wording_is_natural(prompt: str, cell: str, expected: str) -> None:
@@ -120,6 +140,9 @@ def test_groups_are_described_one_by_one_or_as_a_whole() -> None:
     assert many.prompt == "nurses and doctors of different genders, skin tones and ages applaud"
     assert many.draws == ()
     assert debias("A crowd cheers", seed=3, counts={}).prompt == "A diverse crowd cheers"
+    assert debias("A crowd of fans cheers", seed=3, counts={}).prompt == "A diverse crowd of fans cheers"
+    students = debias("Students of medicine take notes", seed=3, counts={}).prompt
+    assert students == "Diverse students of medicine take notes"
 
 
 def test_the_second_mention_of_the_same_person_is_left() -> None:
@@ -154,7 +177,8 @@ def test_the_marginals_are_even_long_before_the_table_is_full(seed: int, n: int)
     ledger: Counter[str] = Counter()
     for _ in range(n):
         ledger.update(debias("a doctor waves", seed=seed, counts=ledger).draws)
-    for place, values in enumerate((GENDERS, SKINS, AGES), start=1):
+    for place, name in enumerate(("gender", "skin", "age"), start=1):
+        values = uniform().shares[name]
         share = Counter({v: 0 for v in values})
         for cell, count in ledger.items():
             share[cell.split("/")[place]] += count
@@ -177,11 +201,3 @@ def test_any_text_is_accepted_and_changes_rebuild_the_prompt(text: str) -> None:
         assert text[change.start : change.end] == change.original
         rebuilt = rebuilt[: change.start] + change.replacement + rebuilt[change.end :]
     assert rebuilt == result.prompt
-
-
-def test_it_takes_about_a_millisecond() -> None:
-    debias(OPEN[0], seed=1, counts={})
-    started = time.process_time()
-    for prompt in OPEN * 10:
-        debias(prompt, seed=1, counts={})
-    assert (time.process_time() - started) / (len(OPEN) * 10) < 0.005  # measured 0.2 ms when idle
