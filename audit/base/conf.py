@@ -32,8 +32,13 @@ DEFAULTS: dict[str, Any] = {
     "VIDEO_ENGINES": {
         "default": {"CLASS": "byline.generation.engines.wan.WanEngine", "CONFIG": {}},
     },
+    "MODELS_DIR": None,  # None: $BYLINE_HOME/models; large weights, pulled by `byline models` (docs/models.md)
+    "MODEL_REGISTRY": None,  # a folder of registry entries of your own, beside the shipped ones
     "VOICES": {
         "default": {"CLASS": "byline.generation.voices.espeak.EspeakVoice", "CONFIG": {}},
+    },
+    "SCRIPT_WRITERS": {
+        "default": {"CLASS": "byline.generation.script.extractive.ExtractiveWriter", "CONFIG": {}},
     },
     # Where C2PA signatures come from: a key-ring file, a PKCS#11 token or a command (docs/operator.md).
     "C2PA_SIGNER": {"CLASS": "byline.provenance.signers.KeyRingSigner", "CONFIG": {}},
@@ -45,6 +50,12 @@ DEFAULTS: dict[str, Any] = {
     },
     "FORENSIC_CLASSIFIERS": {},  # name -> {"CLASS", "CONFIG"}, further sources of POST /api/v1/detect
     "FAIRNESS": {},  # attributes, target shares and classifier; see byline/safety/fairness/attributes.py
+    # Who looks at and listens to what was made, by role; see byline/safety/screen/base.py. A role without
+    # an entry is "not checked", and the policy says whether that may be (docs/screening.md).
+    "SCREENERS": {
+        "frame_text": {"CLASS": "byline.safety.screen.ocr.Tesseract", "CONFIG": {}},
+        "agreement": {"CLASS": "byline.safety.screen.agreement.StarterAgreement", "CONFIG": {}},
+    },
     "MANIFEST": {},  # profile, producer, training, prompt; see byline/provenance/profiles.py
     "BRANDS": {},  # name -> brand kit, beside those shipped in byline/generation/brands/
     "VERIFY_MAX_BYTES": 200 * 1024 * 1024,

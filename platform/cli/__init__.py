@@ -17,6 +17,7 @@ COMMANDS = (
     "setup",
     "check",
     "generate",
+    "script",
     "verify",
     "detect",
     "receipt",
