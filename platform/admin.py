@@ -1,9 +1,9 @@
-"""What reviewers and operators do in Django's admin: reports from the public, takedowns, tokens.
+"""What reviewers and operators do in Django's admin: cases, takedowns, tokens.
 
 Promises: a clip's state changes only through `status.change`, which logs it, and a decision is never
-edited afterwards; a report's words cannot be changed, only answered; a token cannot be read. Which
-screens an account sees are Django's permissions. A host project without django.contrib.admin loses
-these screens and keeps `byline takedown` and `byline token`.
+edited afterwards; a token cannot be read. Which screens an account sees are Django's permissions. A host
+project without django.contrib.admin loses these screens and keeps the API, `byline takedown` and
+`byline token`.
 """
 
 from typing import Any
@@ -15,46 +15,15 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils import timezone
 
 from byline.platform import status, tokens
-from byline.platform.models import ApiToken, Feedback, StatusChange
+from byline.platform.models import ApiToken, StatusChange
 from byline.provenance.models import Record
 
 
 class _NoDeletion(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-@admin.register(Feedback)
-class FeedbackAdmin(_NoDeletion):
-    """The queue of "this is wrong": the oldest open report is the first to be read."""
-
-    list_display = ("created", "kind", "verdict", "record", "handled_at", "handled_by")
-    list_filter = ("kind", ("handled_at", admin.EmptyFieldListFilter))
-    search_fields = ("message", "record")
-    fields = (
-        "created",
-        "kind",
-        "message",
-        "contact",
-        "verdict",
-        "record",
-        "outcome",
-        "handled_at",
-        "handled_by",
-    )
-    readonly_fields = tuple(name for name in fields if name != "outcome")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def save_model(self, request: HttpRequest, obj: Feedback, form: ModelForm, change: bool) -> None:
-        if obj.outcome and obj.handled_at is None:
-            obj.handled_at, obj.handled_by = timezone.now(), request.user.get_username()
-            obj.contact = ""  # answered: nobody needs the address any more
-        super().save_model(request, obj, form, change)
 
 
 class StatusForm(ModelForm):
@@ -141,5 +110,6 @@ class ApiTokenAdmin(_NoDeletion):
             tokens.revoke(token.pk, actor=request.user.get_username())
 
 
-# The log's screen is registered where the rest of the log's readers are.
+# Screens that are registered beside what they show: the log's, and those of review.
 from byline.platform.ledger import screens  # noqa: E402, F401
+from byline.platform.review import screens as review_screens  # noqa: E402, F401

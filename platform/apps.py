@@ -15,6 +15,10 @@ class PlatformConfig(AppConfig):
         from django.conf import settings
 
         from byline.platform import audit_kinds, checks  # noqa: F401
+        from byline.platform.review import roles, wiring
+
+        roles.connect()
+        wiring.connect()
 
         # Tasks go out through the current Celery app. A host project has its own; only the
         # product's own settings (they alone have DATABASE_ROLES) make ours the current one.

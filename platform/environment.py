@@ -77,4 +77,4 @@ def _parse(name: str, text: str, default: Any) -> Any:
         raise ConfigurationError(
             f"{PREFIX}{name} must be {kind}", help=f"Correct {PREFIX}{name} or unset it."
         ) from error
-    return Path(text) if isinstance(default, Path) or name == "POLICY_FILE" else text
+    return Path(text) if isinstance(default, Path) or name in {"POLICY_FILE", "REVIEW_FILE"} else text

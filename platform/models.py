@@ -1,12 +1,10 @@
-"""Rows of the public side: what became of a clip after publication, reports from the public, API tokens.
+"""Rows of the public side: what became of a clip after publication, API tokens.
 
 Promises: a change of a clip's state is one row and one log entry, never an edit of an older row; a
-report holds what the person wrote and the verdict, never the file and no address of the sender; a
 token is kept as its SHA-256, so that a copy of the database lets nobody in. Rows are written by
-status.py, feedback.py and tokens.py alone.
+status.py and tokens.py alone; reports are cases (byline.safety.review).
 """
 
-import uuid
 from typing import ClassVar
 
 from django.conf import settings
@@ -59,39 +57,6 @@ class StatusChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.record}: {self.get_state_display()}"
-
-
-class Feedback(models.Model):
-    """ "This is wrong", from anybody. `record` is set when the verdict was about a clip of ours."""
-
-    class Kind(models.TextChoices):
-        VERDICT = "verdict", "The answer is wrong"
-        LABEL = "label", "The clip is wrongly labelled"
-        REMOVE = "remove", "The clip should be taken down"
-        OTHER = "other", "Something else"
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    kind = models.CharField(max_length=16, choices=Kind)
-    message = models.TextField(max_length=2000)
-    contact = models.CharField(max_length=254, blank=True)
-    verdict = models.CharField(max_length=32, blank=True)
-    record = models.UUIDField(null=True, blank=True)
-    created = models.DateTimeField(auto_now_add=True)
-    handled_at = models.DateTimeField(null=True, blank=True)
-    handled_by = models.CharField(max_length=150, blank=True)
-    outcome = models.TextField("what was done", max_length=2000, blank=True)
-
-    class Meta:
-        ordering: ClassVar = ["-created"]
-        verbose_name_plural = "reports from the public"
-        indexes: ClassVar = [
-            models.Index(
-                fields=["created"], name="byline_platform_fb_open", condition=Q(handled_at__isnull=True)
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.get_kind_display()} ({self.created:%Y-%m-%d})"
 
 
 class ApiToken(models.Model):

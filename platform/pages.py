@@ -13,22 +13,21 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from django import forms
 from django.conf import settings
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 from rest_framework.exceptions import APIException, Throttled
 from rest_framework.request import Request
 
 from byline.audit.base.errors import BylineError
 from byline.generation import store
-from byline.platform import answers, feedback, inspection, status
-from byline.platform.api.throttles import ReportThrottle, VerifyThrottle
+from byline.platform import answers, inspection, status
+from byline.platform.api.throttles import VerifyThrottle
 from byline.platform.api.uploads import NoFile, expect_file, file_of
-from byline.platform.models import Feedback
+from byline.platform.review.reports import choices, limits
 from byline.platform.tokens import BearerToken
 from byline.provenance.models import Record
 from byline.provenance.status import ClipStatus
@@ -97,7 +96,7 @@ def credentials(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "record": record,
         "facts": record.public_facts(),
         "state": state,
-        "kinds": Feedback.Kind.choices,
+        "limits": limits(record),
     }
     response = render(request, "byline/credentials.html", context)
     response.headers["Cache-Control"] = CLIP_CACHE
@@ -144,23 +143,13 @@ def crjson(request: HttpRequest, public_id: UUID) -> HttpResponse:
 # ---------------------------------------------------------------- verify a file
 
 
-class FeedbackForm(forms.Form):
-    """What the person may say; `verdict` and `record` come from the answer they read."""
-
-    kind = forms.ChoiceField(choices=Feedback.Kind.choices)
-    message = forms.CharField(max_length=2000)
-    contact = forms.CharField(max_length=254, required=False)
-    verdict = forms.RegexField(r"\A[a-z_]{0,32}\Z", required=False)
-    record = forms.UUIDField(required=False)
-
-
 class TooManyRequests(BylineError):
     code = "throttled"
     status = 429
     help = "Wait, or run `byline verify` on your own machine: there is no limit there."
 
 
-def _count(request: HttpRequest, throttle: Any) -> None:
+def count(request: HttpRequest, throttle: Any) -> None:
     """The same allowance as the API's. TooManyRequests, or APIException for a wrong token."""
     asked = Request(request, authenticators=[BearerToken()])
     if not throttle.allow_request(asked, None):
@@ -178,7 +167,7 @@ def verify(request: HttpRequest) -> HttpResponse:
     headers: dict[str, str] = {}
     code = 200
     try:
-        _count(request, VerifyThrottle())
+        count(request, VerifyThrottle())
         upload = file_of(handler, request.FILES.get("file"))
         url = "" if upload else str(request.POST.get("url", "")).strip()
         if upload is None and not url:
@@ -186,7 +175,7 @@ def verify(request: HttpRequest) -> HttpResponse:
         with inspection.opened(upload, url) as file:
             found = inspection.inspect(file, crjson=True)
         name = (upload.name if upload else urlsplit(url).path.rpartition("/")[2]) or ""
-        context: dict[str, Any] = {"answer": answers.explain(found, name), "kinds": Feedback.Kind.choices}
+        context: dict[str, Any] = {"answer": answers.explain(found, name), **choices()}
     except BylineError as error:
         context, code = {"problem": error.as_dict()}, error.status
     except Throttled as error:
@@ -214,26 +203,3 @@ def _form() -> dict[str, Any]:
         "hosts": listed,
         "limit_mb": inspection.limit_bytes() >> 20,
     }
-
-
-@csrf_exempt
-@public
-@require_POST
-def report(request: HttpRequest) -> HttpResponse:
-    """ "This is wrong": store what the person wrote and thank them."""
-    part = request.headers.get(PART) == "answer"
-    template = "byline/report_thanks.html" if part else "byline/report.html"
-    try:
-        _count(request, ReportThrottle())
-    except APIException as error:
-        wait = int(getattr(error, "wait", 60) or 60)
-        problem = {"problem": f"Many reports came from your network. Try again in {wait // 60 + 1} minutes."}
-        refused = render(request, template, problem, status=429)
-        refused.headers["Retry-After"] = str(wait)
-        return refused
-    form = FeedbackForm(request.POST)
-    if not form.is_valid():
-        problem = {"problem": "Say what is wrong, in at most 2,000 characters."}
-        return render(request, template, problem, status=400)
-    feedback.store(**form.cleaned_data)
-    return render(request, template, status=201)

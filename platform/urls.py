@@ -7,6 +7,7 @@ from django.urls import include, path
 
 from byline.platform import audit_pages, pages
 from byline.platform.api import softbinding
+from byline.platform.review import pages as review
 
 app_name = "byline"
 
@@ -17,7 +18,9 @@ urlpatterns = [
     path("credentials/<uuid:public_id>/manifest.c2pa", pages.manifest, name="manifest"),
     path("credentials/<uuid:public_id>/crjson.json", pages.crjson, name="crjson"),
     path("verify/", pages.verify, name="verify-page"),
-    path("verify/report/", pages.report, name="report"),
+    path("verify/report/", review.report, name="report"),
+    path("credentials/<uuid:public_id>/report/", review.report_clip, name="report-clip"),
+    path("reports/<uuid:report_id>/", review.follow, name="report-status"),
     path("softbinding/v1/matches/byBinding", softbinding.ByBinding.as_view(), name="by-binding"),
     path("softbinding/v1/matches/byContent", softbinding.ByContent.as_view(), name="by-content"),
     path("softbinding/v1/manifests/<str:manifest_id>", softbinding.Manifest.as_view(), name="manifest-by-id"),

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from byline.generation.models import GenerationRequest
-from byline.platform.models import Feedback
+from byline.safety.review import rules
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -39,7 +39,8 @@ class GenerationCreateSerializer(serializers.Serializer[Any]):
 
 class FeedbackSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField(read_only=True)
-    kind = serializers.ChoiceField(choices=Feedback.Kind.choices)
+    due_at = serializers.DateTimeField(read_only=True, help_text="By when a person decides.")
+    kind = serializers.ChoiceField(choices=[])
     message = serializers.CharField(max_length=2000, help_text="What is wrong. Name no person.")
     contact = serializers.CharField(
         max_length=254,
@@ -48,12 +49,25 @@ class FeedbackSerializer(serializers.Serializer[Any]):
         default="",
         help_text="Where to answer, if you like.",
     )
+    country = serializers.ChoiceField(
+        choices=[],
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Where you are; without it the shortest legal time holds.",
+    )
     verdict = serializers.RegexField(
         r"\A[a-z_]{0,32}\Z", required=False, allow_blank=True, default="", help_text="The report's verdict."
     )
     record = serializers.UUIDField(
         required=False, allow_null=True, default=None, help_text="The report's record, if it names one."
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen = rules.load()
+        self.fields["kind"].choices = list(chosen.report_kinds.items())  # type: ignore[attr-defined]
+        self.fields["country"].choices = list(chosen.countries.items())  # type: ignore[attr-defined]
 
 
 class StageSerializer(serializers.Serializer[Any]):

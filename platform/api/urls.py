@@ -1,7 +1,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from byline.platform.api import audit, views
+from byline.platform.api import audit, review, views
 from byline.platform.api.detect import Detect
 
 urlpatterns = [
@@ -15,6 +15,29 @@ urlpatterns = [
     path("audit/entries/<int:entry>/proof", audit.EntryProof.as_view(), name="audit-proof"),
     path("verify", views.Verify.as_view(), name="verify"),
     path("detect", Detect.as_view(), name="detect"),
+    path(
+        "generations/<uuid:generation_id>/statements",
+        review.GenerationStatements.as_view(),
+        name="generation-statements",
+    ),
+    path(
+        "generations/<uuid:generation_id>/appeal",
+        review.GenerationAppeal.as_view(),
+        name="generation-appeal",
+    ),
+    path("review/cases", review.CaseQueue.as_view(), name="review-cases"),
+    path("review/cases/<uuid:case_id>", review.CaseDetail.as_view(), name="review-case"),
+    path("review/cases/<uuid:case_id>/take", review.CaseTake.as_view(), name="review-take"),
+    path("review/cases/<uuid:case_id>/put-back", review.CasePutBack.as_view(), name="review-put-back"),
+    path("review/cases/<uuid:case_id>/assign", review.CaseAssign.as_view(), name="review-assign"),
+    path("review/cases/<uuid:case_id>/decide", review.CaseDecide.as_view(), name="review-decide"),
+    path("review/cases/<uuid:case_id>/unblur", review.CaseUnblur.as_view(), name="review-unblur"),
+    path("review/cases/<uuid:case_id>/preview.jpg", review.CasePreview.as_view(), name="review-preview"),
+    path("review/cases/<uuid:case_id>/clip.mp4", review.CaseClip.as_view(), name="review-clip"),
+    path("review/metrics", review.ReviewMetrics.as_view(), name="review-metrics"),
+    path("reports/<uuid:report_id>", review.ReportStatus.as_view(), name="report-state"),
+    path("reports/<uuid:report_id>/appeal", review.ReportAppeal.as_view(), name="report-appeal"),
+    path("declarations", review.Declare.as_view(), name="declarations"),
     path("feedback", views.Feedback.as_view(), name="feedback"),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
 ]

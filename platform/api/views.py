@@ -22,7 +22,7 @@ from rest_framework.views import APIView
 from byline.audit.base.errors import InvalidInput
 from byline.generation import submit
 from byline.generation.models import GenerationRequest
-from byline.platform import feedback, inspection
+from byline.platform import inspection
 from byline.platform.api.manners import OurManners, Public
 from byline.platform.api.serializers import (
     ErrorSerializer,
@@ -32,6 +32,7 @@ from byline.platform.api.serializers import (
 )
 from byline.platform.api.throttles import ReportThrottle, VerifyThrottle
 from byline.platform.api.uploads import FileTooLarge, MemoryFile, NoFile, expect_file, file_of
+from byline.platform.review import reports
 
 __all__ = ["FileTooLarge", "MemoryFile", "NoFile", "OurManners", "VerifyThrottle"]
 
@@ -198,5 +199,6 @@ class Feedback(Public, APIView):
         """Tell the newsroom that an answer or a label is wrong, or that a clip should go."""
         serializer = FeedbackSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        row = feedback.store(**serializer.validated_data)
-        return Response({**serializer.validated_data, "id": row.pk}, status=status.HTTP_201_CREATED)
+        row = reports.store(**serializer.validated_data)
+        said = {**serializer.validated_data, "id": row.pk, "due_at": row.case.due_at}
+        return Response(said, status=status.HTTP_201_CREATED)

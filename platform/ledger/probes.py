@@ -17,12 +17,13 @@ from byline.audit.models import Checkpoint, Cosignature, Entry, SealedLeaf
 from byline.generation.models import GenerationRequest, StageRun
 from byline.generation.states import State
 from byline.platform.ledger import retention, witnesses
-from byline.platform.models import ApiToken, Feedback, StatusChange
+from byline.platform.models import ApiToken, StatusChange
 from byline.provenance import profiles, reading
 from byline.provenance.models import Record
 from byline.provenance.trust import TrustBundle
 from byline.safety import policy
 from byline.safety.models import Consent
+from byline.safety.review.models import Report
 
 SHOWN, NOT_SHOWN, NOTHING_YET = "shown", "not shown", "nothing yet"
 _YEAR = timedelta(days=365)
@@ -140,7 +141,7 @@ def takedowns(now: datetime) -> Evidence:
 
 def reports(now: datetime) -> Evidence:
     """Reports from the public, the channel's address and how many came in."""
-    facts = {"page": reverse("byline:verify-page"), "reports": Feedback.objects.count()}
+    facts = {"page": reverse("byline:verify-page"), "reports": Report.objects.count()}
     return Evidence(SHOWN, facts)
 
 

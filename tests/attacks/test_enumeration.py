@@ -1,6 +1,7 @@
 """Trying ids must teach nothing: what is not public answers like what does not exist, byte for byte."""
 
 import base64
+import re
 import secrets
 import uuid
 from pathlib import Path
@@ -12,7 +13,7 @@ from publication_kit import Signed, on_record, sign
 
 from byline.audit.base import keyring
 from byline.platform import status
-from byline.platform.api.throttles import LookupThrottle
+from byline.platform.api.throttles import LookupThrottle, ReportThrottle
 from byline.provenance import ids, reading
 from byline.provenance.models import Record
 from byline.provenance.trust import TrustBundle
@@ -40,7 +41,8 @@ def hidden(clips: list[Signed]) -> list[Record]:
 @pytest.fixture(autouse=True)
 def uncounted(monkeypatch: Any) -> None:
     """The allowance is what stops a patient stranger; here it would only stop the test."""
-    monkeypatch.setattr(LookupThrottle, "allow_request", lambda *args: True)
+    for throttle in (LookupThrottle, ReportThrottle):
+        monkeypatch.setattr(throttle, "allow_request", lambda *args: True)
 
 
 def label(signed: Signed) -> str:
@@ -94,14 +96,28 @@ def test_a_thousand_public_ids_and_those_of_hidden_clips_answer_alike(client: Cl
 
 
 def test_the_report_form_does_not_tell_which_ids_exist(client: Client, hidden: list[Record]):
-    from byline.platform.models import Feedback
+    from byline.safety.review.models import Report
 
     answers = set()
     for record in (hidden[0].pk, uuid.uuid4()):
         form = {"kind": "remove", "message": "Take it down.", "record": str(record)}
-        answers.add(str(said(client.post("/verify/report/", form))))
+        status, content, headers = said(client.post("/verify/report/", form))
+        report = Report.objects.latest("created")
+        assert report.case.subject == ""
+        own = re.sub(rb"by \d+ \w+ \d{4}, \d\d:\d\d", b"by then", content)  # the clock, to the minute
+        own = own.replace(str(report.pk).encode(), b"its random id")
+        answers.add(str((status, own, {k: v for k, v in headers.items() if k != "Content-Length"})))
     assert len(answers) == 1
-    assert set(Feedback.objects.values_list("record", flat=True)) == {None}
+
+
+def test_the_report_page_of_a_hidden_clip_is_that_of_none(client: Client, hidden: list[Record]):
+    wanted = [hidden[0].pk, hidden[1].pk, uuid.uuid4()]
+    pages = {str(said(client.get(f"/credentials/{one}/report/"))) for one in wanted}
+    assert len(pages) == 1
+    assert "(404," in pages.pop()
+    assert client.get(f"/credentials/{hidden[2].pk}/report/").status_code == 200  # it was taken down
+    states = {client.get(f"/reports/{uuid.uuid4()}/").status_code for _ in range(3)}
+    assert states == {404}
 
 
 def test_public_ids_say_nothing_about_order_or_number(clips: list[Signed]):

@@ -20,8 +20,8 @@ from wagtail.models import Site
 from byline.generation import store, submit
 from byline.platform import inspection, status
 from byline.platform.cms.models import StoryPage
-from byline.platform.models import Feedback
 from byline.provenance.verdicts import Finding, Report, Verdict
+from byline.safety.review.models import Report as Told
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
@@ -179,8 +179,9 @@ def test_a_stripped_copy_is_shown_beside_the_published_clip(
     tab.get_by_label("What should we know?").fill("This is another harbour.")
     tab.get_by_role("button", name="Send").click()
     expect(tab.get_by_text("A person in the newsroom will read it.")).to_be_visible()
-    row = Feedback.objects.get()
-    assert (row.verdict, row.message, str(row.record)) == ("recovered", "This is another harbour.", record)
+    row = Told.objects.get()
+    assert (row.verdict, row.message) == ("recovered", "This is another harbour.")
+    assert row.case.subject == f"record:{record}"
     assert_accessible(tab)
 
 

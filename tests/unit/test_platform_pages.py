@@ -16,10 +16,11 @@ from publication_kit import Signed, on_record, sign
 
 from byline.audit.base import keyring
 from byline.platform import answers, fetching, inspection
-from byline.platform.models import Feedback
 from byline.provenance import receipts
 from byline.provenance.models import Record
 from byline.provenance.verdicts import Finding, Report, Verdict
+from byline.safety.review.models import Case
+from byline.safety.review.models import Report as Told
 
 pytestmark = pytest.mark.django_db
 API, PAGE = "/api/v1/verify", "/verify/"
@@ -271,12 +272,15 @@ def test_a_report_is_kept_without_the_file_or_an_address(client: Client, record:
     form = {"kind": "verdict", "message": "It is real.", "verdict": "similar", "record": str(record.pk)}
     page = client.post("/verify/report/", form, REMOTE_ADDR="203.0.113.9")
     assert page.status_code == 201
-    row = Feedback.objects.get()
-    assert (row.kind, row.message, row.record) == ("verdict", "It is real.", record.pk)
-    assert "203.0.113.9" not in str(Feedback.objects.values())
+    row = Told.objects.get()
+    assert (row.kind, row.message) == ("verdict", "It is real.")
+    assert (row.case.source, row.case.subject) == ("report", f"record:{record.pk}")
+    assert "203.0.113.9" not in str([*Told.objects.values(), *Case.objects.values()])
+    assert f"/reports/{row.pk}/" in page.content.decode()
     again = client.post("/api/v1/feedback", form, content_type="application/json")
     assert again.status_code == 201
-    assert Feedback.objects.count() == 2
+    assert again.json()["due_at"]
+    assert (Told.objects.count(), Case.objects.count()) == (2, 1)  # the second joins the open case
 
 
 @pytest.mark.parametrize(
@@ -288,6 +292,7 @@ def test_a_report_is_kept_without_the_file_or_an_address(client: Client, record:
         {"kind": "other", "message": "x" * 2001},
         {"kind": "other", "message": "x", "record": "no-id"},
         {"kind": "other", "message": "x", "verdict": "<b>"},
+        {"kind": "other", "message": "x", "country": "atlantis"},
     ],
 )
 def test_a_bad_report_is_a_400_and_leaves_no_row(client: Client, bad: dict[str, str]):
@@ -295,11 +300,11 @@ def test_a_bad_report_is_a_400_and_leaves_no_row(client: Client, bad: dict[str, 
     refused = client.post("/api/v1/feedback", bad, content_type="application/json")
     assert refused.status_code == 400
     assert refused.json()["help"]
-    assert not Feedback.objects.exists()
+    assert not Told.objects.exists()
 
 
 def test_reports_are_counted(client: Client):
     form = {"kind": "other", "message": "again and again", "record": str(uuid.uuid4())}
     codes = [client.post("/verify/report/", form).status_code for _ in range(11)]
     assert codes == [201] * 10 + [429]
-    assert Feedback.objects.count() == 10
+    assert Told.objects.count() == 10

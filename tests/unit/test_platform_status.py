@@ -15,7 +15,7 @@ from publication_kit import Signed, on_record, requested, sign
 from byline.audit import pseudonyms
 from byline.audit.models import Entry
 from byline.platform import cli, status
-from byline.platform.models import Feedback, StatusChange
+from byline.platform.models import StatusChange
 from byline.provenance.models import Record
 from byline.safety import consent
 
@@ -175,7 +175,7 @@ def test_the_command_takes_down_and_says_what_holds(record: Record, capsys: Any,
 @pytest.fixture
 def reviewer(client: Client) -> Client:
     user = User.objects.create_user("reviewer", password="correct horse battery", is_staff=True)
-    wanted = ["view_feedback", "change_feedback", "view_statuschange", "add_statuschange", "view_record"]
+    wanted = ["view_statuschange", "add_statuschange", "view_record"]
     user.user_permissions.set(Permission.objects.filter(codename__in=wanted))
     client.force_login(user)
     return client
@@ -198,13 +198,3 @@ def test_the_admin_refuses_an_id_that_was_never_public(reviewer: Client):
     form = {"record": str(uuid.uuid4()), "state": "taken_down", "reason": "harm"}
     answer = reviewer.post("/admin/byline_platform/statuschange/add/", form)
     assert "No published clip has this id." in answer.content.decode()
-
-
-def test_a_report_is_read_and_answered_and_its_words_stay(reviewer: Client):
-    row = Feedback.objects.create(kind="verdict", message="It is a real photo.", contact="me@example.org")
-    assert "verdict" in reviewer.get("/admin/byline_platform/feedback/").content.decode()
-    page = f"/admin/byline_platform/feedback/{row.pk}/change/"
-    assert "It is a real photo." in reviewer.get(page).content.decode()
-    reviewer.post(page, {"outcome": "Looked at again: correct.", "message": "changed"})
-    row.refresh_from_db()
-    assert (row.handled_by, row.message, row.contact) == ("reviewer", "It is a real photo.", "")

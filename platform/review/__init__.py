@@ -1,0 +1,1 @@
+"""Review joined to the rest: holds, samples and reports become cases, decisions releases and takedowns."""
