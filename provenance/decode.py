@@ -80,8 +80,8 @@ def decode(
     if size > max_bytes:
         raise Unreadable(f"the file is larger than {max_bytes >> 20} MiB")
     found = formats.sniff(path)
-    if found is None:
-        raise Unreadable("the file is none of the media formats that we read")
+    if found is None or not found.demuxer:
+        raise Unreadable("the file is none of the media formats that we decode")
     import av
 
     av.logging.set_level(None)  # FFmpeg's messages quote the file

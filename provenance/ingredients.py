@@ -86,11 +86,12 @@ def status_of(held: reading.ManifestReading) -> tuple[Status, tuple[str, ...]]:
         return "none", ()
     inherited = tuple(code for ancestor in held.ancestors for code in ancestor.failures)
     own = tuple(code for code in held.failures if code != "signingCredential.untrusted")
-    if own or held.state not in ("Trusted", "Valid"):
+    # What is wrong with an identity assertion makes the library's state Invalid, and the file no worse.
+    if own or (held.state not in ("Trusted", "Valid") and not held.identity_failures):
         return "broken", own or (held.state,)
     if any(code != "signingCredential.untrusted" for code in inherited):
         return "broken ancestor", inherited
-    if held.state == "Trusted" and held.signer_known:
+    if held.signer_known and not held.failures:
         return "trusted", ()
     return "signer unknown", held.failures
 

@@ -5,7 +5,8 @@ DID documents are not fetched; a damaged or cut manifest box is reported as dama
 failures of ancestors and of identity assertions, which the library leaves out of its overall
 state, are reported apart. The library (c2pa-rs 0.91) lets a root of any trust list vouch for any
 signer, so we ask which list vouched: a public time-stamp root must not make its S/MIME customers
-newsrooms. Left out: identity assertions (CAWG) are not checked, so no name from them is shown.
+newsrooms. Identity assertions (CAWG) are parsed and their codes kept apart; the documents that
+they point to are not fetched, so they never come out confirmed and no name from them is shown.
 """
 
 import datetime as dt
@@ -91,7 +92,7 @@ def context_settings(trust: TrustBundle, *, stampers: bool = True) -> dict[str, 
             # What the library adds by itself (`c2pa.opened` of an update) is the only action there then.
             "actions": {"auto_all_actions_included": True},
         },
-        "core": {"decode_identity_assertions": False, "allowed_network_hosts": []},
+        "core": {"decode_identity_assertions": True, "allowed_network_hosts": []},
         "verify": {
             "verify_trust": True,
             "verify_after_sign": False,  # whoever signs reads the file back from disk, under its own roots
@@ -229,10 +230,12 @@ def _unread(path: Path) -> ManifestReading:
 def _interpret(store: dict[str, Any], state: str) -> ManifestReading:
     label = str(store.get("active_manifest") or "")
     active = (store.get("manifests") or {}).get(label)
-    if not isinstance(active, dict):
-        return ManifestReading("damaged", detail="the manifest store names no active manifest")
     results = store.get("validation_results") or {}
     own = results.get("activeManifest") or {}
+    if not isinstance(active, dict):
+        if not own.get("failure"):
+            return ManifestReading("damaged", detail="the manifest store names no active manifest")
+        active = {}  # the library could not make sense of it, and says why
     successes = frozenset(_codes(own.get("success")))
     failed = _codes(own.get("failure"))
     signature = active.get("signature_info") or {}
@@ -270,13 +273,16 @@ def _generator(active: dict[str, Any]) -> str:
 
 
 def _ancestors(store: dict[str, Any], results: dict[str, Any]) -> tuple[Ancestor, ...]:
-    """Ingredients of every manifest, with what failed when they were taken in and what fails now."""
+    """Ingredients of every manifest, the active one's first, with what failed when they were taken in and
+    what fails now. The library gives manifests in a new order at each reading; this order is fixed."""
     now: dict[str, list[str]] = {}
     for delta in results.get("ingredientDeltas") or ():
         uri = str(delta.get("ingredientAssertionURI") or "")
         now.setdefault(uri, []).extend(_codes((delta.get("validationDeltas") or {}).get("failure")))
     found = []
-    for name, manifest in (store.get("manifests") or {}).items():
+    active = store.get("active_manifest")
+    manifests = (store.get("manifests") or {}).items()
+    for name, manifest in sorted(manifests, key=lambda item: (item[0] != active, item[0])):
         for ingredient in manifest.get("ingredients") or ():
             recorded = ((ingredient.get("validation_results") or {}).get("activeManifest") or {}).get(
                 "failure"
@@ -285,6 +291,7 @@ def _ancestors(store: dict[str, Any], results: dict[str, Any]) -> tuple[Ancestor
             uri = f"/{name}/c2pa.assertions/{ingredient.get('label') or ''}"
             for key in [key for key in now if key.endswith(uri)]:
                 codes += now.pop(key)
+            codes = [code for code in codes if not code.startswith("cawg.")]  # as for the file itself
             about = ingredient.get("metadata")
             said = about if isinstance(about, dict) else {}
             found.append(
@@ -297,7 +304,8 @@ def _ancestors(store: dict[str, Any], results: dict[str, Any]) -> tuple[Ancestor
                     bool(ingredient.get("active_manifest")),
                 )
             )
-    leftover = tuple(dict.fromkeys(code for codes in now.values() for code in codes))
+    left = (code for codes in now.values() for code in codes if not code.startswith("cawg."))
+    leftover = tuple(dict.fromkeys(left))
     if leftover:
         found.append(Ancestor("an ancestor", "", leftover))
     return tuple(found)

@@ -74,7 +74,7 @@ def manifest_findings(held: ManifestReading) -> list[Finding]:
     findings.append(_stamp_finding(held))
     findings += [_ancestor_finding(ancestor) for ancestor in held.ancestors]
     if held.identity_failures or any(_is_identity(a) for a in held.assertions):
-        text = "an identity assertion is there and was not checked"
+        text = "an identity assertion is there; whom it names was not confirmed"
         findings.append(Finding("identity", "not checked", text, {"codes": list(held.identity_failures)}))
     return findings
 
