@@ -38,6 +38,9 @@ from byline.platform.database import binaries, location, roles
 from byline.platform.database.cluster import Cluster, of_home
 
 sys.path.insert(0, str(Path(__file__).parent))  # what several tests share: *_kit.py
+# Torch's threads spin while they wait for each other: more of them than idle cores, and a clip of
+# seconds takes minutes. Before anything imports torch.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
 from database_kit import CleanState
 
 EXTERNAL = bool(os.environ.get("DATABASE_URL"))
