@@ -31,16 +31,19 @@ FITTING = {
 }
 
 
-def account(name: str, *permissions: str, group: str = "", staff: bool = False) -> User:
-    user = User.objects.create_user(name, password=PASSWORD, is_staff=staff)
+def account(
+    name: str, *permissions: str, group: str = "", staff: bool = False, password: str | None = None
+) -> User:
+    """Without a password (hashing one takes a while) only for `force_login`."""
+    user = User.objects.create_user(name, password=password, is_staff=staff)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     if group:
         user.groups.add(Group.objects.get(name=group))
     return user
 
 
-def reviewer(name: str = "rita", *, lead: bool = False) -> User:
-    return account(name, group=LEADS if lead else REVIEWERS, staff=True)
+def reviewer(name: str = "rita", *, lead: bool = False, password: str | None = None) -> User:
+    return account(name, group=LEADS if lead else REVIEWERS, staff=True, password=password)
 
 
 def editor(name: str = "ed") -> User:
@@ -70,6 +73,7 @@ def request_in(state: str, requester: str = "ed", **fields: Any) -> GenerationRe
         **fields,
     }
     move(row, State(state), actor="system:pipeline", **columns)
+    row.refresh_from_db()
     return row
 
 

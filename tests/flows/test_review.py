@@ -222,8 +222,7 @@ def test_a_sampled_clip_that_should_not_be_is_withdrawn(record: Record):
 
 
 def test_previews_leave_the_server_blurred_until_somebody_chooses(record: Record, client: Client):
-    kit.reviewer()
-    client.login(username="rita", password=kit.PASSWORD)
+    client.force_login(kit.reviewer())
     case = reports.store(kind="harm", message="Look.", record=record.pk).case
     base = f"/api/v1/review/cases/{case.pk}"
     assert client.post(f"{base}/unblur").json()["code"] == "case_not_taken"
