@@ -81,14 +81,23 @@ def signed_files(directory: Path) -> dict[str, Path]:
         "jpg": kit.write_image(directory / "a.jpg"),
     }
     made = {}
+    drawn_with = [
+        Ingredient("brand kit harbour", "inputTo", "Apache-2.0", facts=(("org.byline.sha256", "ab" * 32),)),
+        Ingredient("font OpenSans-Bold", "inputTo", "Apache-2.0", facts=(("org.byline.sha256", "cd" * 32),)),
+    ]
+    keys = tuple(item.key for item in drawn_with)
     for name, source in sources.items():
         pictured, heard = name in ("mp4", "png", "jpg"), name in ("mp4", "wav", "m4a")
-        titled = (Operation("c2pa.addedText", "title and captions drawn in"),) if pictured else ()
-        built = manifest.build(
-            facts(source, mark_id=7 if pictured else None, audio_id=9 if heard else None, operations=titled)
+        titled = Operation("c2pa.addedText", "title and captions drawn in", ingredients=keys)
+        said = facts(
+            source,
+            mark_id=7 if pictured else None,
+            audio_id=9 if heard else None,
+            operations=(titled,) if pictured else (),
         )
+        used = drawn_with if pictured else []
         made[name] = directory / f"signed.{name}"
-        signing.sign_file(source, made[name], built)
+        signing.sign_file(source, made[name], manifest.build(said, ingredients=used), used)
     made["mp3"] = _rendition(
         sound(directory / "a.mp3", "libmp3lame", "mp3"),
         directory / "signed.mp3",
