@@ -24,6 +24,7 @@ def request(**more: Any) -> Any:
         "negative_prompt": "",
         "title": "",
         "profile": "newsroom",
+        "brand": "byline",
         "seed": 5,
         "seconds": 6.0,
         "options": {},
@@ -68,6 +69,7 @@ def test_normalise_names_disguises_and_never_the_text(tmp_path: Path) -> None:
     assert "kill" not in str(outcome.evidence)
 
 
+@pytest.mark.django_db
 def test_moderation_judges_the_text_as_it_will_be_used(tmp_path: Path) -> None:
     """A text that only becomes bad by our own cleaning is judged in both forms."""
     asked, made = request(), Artefact(tmp_path)

@@ -56,8 +56,26 @@ def test_a_lease_shorter_than_a_heartbeat_is_an_error(settings: Any) -> None:
 def test_a_policy_file_that_is_not_there_is_an_error(settings: Any, tmp_path: Path) -> None:
     settings.BYLINE = {**settings.BYLINE, "POLICY_FILE": tmp_path / "none.yaml"}
     assert ids(checks.check_policy_file) == ["byline.E005"]
-    (tmp_path / "none.yaml").touch()
+    (tmp_path / "none.yaml").write_text("extends: shipped\nversion: ours\n")
     assert ids(checks.check_policy_file) == []
+
+
+def test_a_policy_that_contradicts_itself_is_an_error(settings: Any, tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text("extends: shipped\nversion: ours\njurisdictions: [atlantis]\n")
+    settings.BYLINE = {**settings.BYLINE, "POLICY_FILE": file}
+    assert ids(checks.check_policy_file) == ["byline.E007"]
+
+
+def test_a_guard_that_is_configured_wrongly_is_an_error(settings: Any) -> None:
+    settings.BYLINE = {**settings.BYLINE, "MODERATORS": {"one": {"CLASS": "no.such.Guard"}}}
+    assert ids(checks.check_moderators) == ["byline.E009"]
+    config = {"path": "/nowhere", "sha256": "0" * 64, "revision": "0123abc"}
+    entry = {"CLASS": "byline.safety.guards.qwen3guard.Qwen3Guard", "CONFIG": config}
+    settings.BYLINE = {**settings.BYLINE, "MODERATORS": {"one": entry}}
+    assert ids(checks.check_moderators) == ["byline.E009"]
+    settings.BYLINE = {**settings.BYLINE, "MODERATORS": {}}
+    assert ids(checks.check_moderators) == []
 
 
 def test_development_keys_are_refused_while_debug_is_off(home: Path, settings: Any) -> None:
