@@ -1,4 +1,4 @@
-"""Write the operator's records, make versions of a clip, or calibrate forensic cues on labelled files.
+"""Write the operator's records, make versions of a clip, take in others' files, or calibrate forensic cues.
 
 export: detection keys, published manifests, fingerprints, status list, log and two verifiers, with
 which everything published keeps verifying when this site is gone. It holds the watermark key: anyone
@@ -7,15 +7,18 @@ calibrate: DIR/real/<source>/ and DIR/fake/<source>/ with files whose origin you
 run, forensic cues are shown by `byline detect` but count nothing.
 rendition: a crop, size, poster frame or social format of a stored clip that keeps its provenance:
 marked, signed with the clip as its parent, and logged.
+receipt: a copy of a published clip whose manifest also holds what the log answered to its publication.
+ingest: keep somebody else's file byte for byte and say what it brings along: credentials, AI labels.
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-HELP = "export records, make renditions, calibrate forensic cues"
+HELP = "export records, make renditions, take in files, calibrate forensic cues"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,12 +36,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     rendition.add_argument("--bars", action="store_true", help="keep the whole picture between bars")
     rendition.add_argument("--poster", type=float, default=0.0, metavar="SECONDS", help="which frame")
     rendition.add_argument("--label", action="store_true", help="draw the AI label anew, as after a crop")
+    receipt = actions.add_parser("receipt", help="add the log's answer to a published clip")
+    receipt.add_argument("file", type=Path, metavar="FILE")
+    receipt.add_argument("--out", type=Path, required=True)
+    ingest = actions.add_parser("ingest", help="take in a file that somebody else made")
+    ingest.add_argument("file", type=Path, metavar="FILE")
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.action == "calibrate":
-        return _calibrate(args.set)
-    return _rendition(args) if args.action == "rendition" else _export(args)
+    actions = {
+        "export": _export,
+        "calibrate": _calibrate,
+        "rendition": _rendition,
+        "receipt": _receipt,
+        "ingest": _ingest,
+    }
+    return actions[args.action](args)
 
 
 def _numbers(separator: str, count: int) -> Callable[[str], tuple[int, ...]]:
@@ -59,19 +72,13 @@ def _rendition(args: argparse.Namespace) -> int:
 
     with database_and_sealer():
         from byline.audit.base import conf
-        from byline.provenance import manifest, reading, renditions
-        from byline.provenance.marks.algorithms import ALGORITHMS, payload_of
+        from byline.provenance import renditions
         from byline.provenance.records import DatabaseRecords
-        from byline.provenance.trust import TrustBundle
 
         records = DatabaseRecords(published_only=False)
-        held = reading.read(args.file, TrustBundle.from_installation())
-        declared = manifest.soft_bindings(held.assertions).items()
-        marks = (payload_of(alg, value) for alg, value in declared if ALGORITHMS[alg].media == "video")
-        mark = next(marks, None)
-        record = records.by_mark(mark) if mark is not None else None
+        record = _record_of(args.file, records)
         if record is None:
-            raise renditions.RenditionRefused("the file declares no mark that leads to a record of ours")
+            raise renditions.RenditionRefused(_NO_RECORD)
         spec = renditions.RenditionSpec(args.size, args.crop, args.shape, args.bars, args.poster)
         made = renditions.make_rendition(
             args.file,
@@ -88,6 +95,68 @@ def _rendition(args: argparse.Namespace) -> int:
     return 0
 
 
+_NO_RECORD = "the file declares no mark that leads to a record of ours"
+
+
+def _record_of(file: Path, records: Any) -> Any:
+    """The record that a file's manifest leads to by the picture mark it declares; None without one."""
+    from byline.provenance import manifest, reading
+    from byline.provenance.marks.algorithms import ALGORITHMS, payload_of
+    from byline.provenance.trust import TrustBundle
+
+    held = reading.read(file, TrustBundle.from_installation())
+    declared = manifest.soft_bindings(held.assertions).items()
+    marks = (payload_of(alg, value) for alg, value in declared if ALGORITHMS[alg].media == "video")
+    mark = next(marks, None)
+    return records.by_mark(mark) if mark is not None else None
+
+
+def _receipt(args: argparse.Namespace) -> int:
+    from byline.platform.cli.session import database_and_sealer
+
+    with database_and_sealer():
+        from byline.audit import log
+        from byline.audit.base import conf
+        from byline.audit.base.errors import InvalidInput
+        from byline.audit.models import Entry
+        from byline.provenance import signing
+        from byline.provenance.records import DatabaseRecords
+
+        record = _record_of(args.file, DatabaseRecords())
+        entries = Entry.objects.filter(
+            kind="generation.published", payload__record=record.id if record else ""
+        )
+        entry = entries.order_by("pk").last()
+        if record is None or entry is None:
+            raise InvalidInput("the file is no clip that was published here", help="Publish it first.")
+        proof = log.wait(entry.pk, float(conf.get("PROOF_TIMEOUT_S")))
+        answer = {"repository": conf.get("PUBLIC_BASE_URL"), "record": record.id, "proof": proof}
+        signing.add_receipt(args.file, args.out, answer)
+    sys.stdout.write(f"{args.out}: the log's answer of {entry.created.isoformat()} is in its manifest\n")
+    return 0
+
+
+def _ingest(args: argparse.Namespace) -> int:
+    from byline.platform.cli.session import django_ready
+
+    django_ready()
+    from byline.provenance.ingest import ingest
+    from byline.provenance.trust import TrustBundle
+
+    found = ingest(args.file, TrustBundle.from_installation())
+    shown = {
+        "kept": str(found.path),
+        "sha256": found.sha256,
+        "format": found.mime,
+        "credentials": found.status,
+        "says_ai": found.says_ai,
+        "declarations": [{"where": d.place, "says": d.says, "ai": d.by_ai} for d in found.declarations],
+        "warnings": list(found.warnings),
+    }
+    sys.stdout.write(json.dumps(shown, indent=1, ensure_ascii=False) + "\n")
+    return 0
+
+
 def _labelled(frame: Any) -> Any:
     from byline.generation import brands, compose
     from byline.generation.compose import overlays
@@ -97,7 +166,7 @@ def _labelled(frame: Any) -> Any:
     return frame
 
 
-def _calibrate(folder: Path) -> int:
+def _calibrate(args: argparse.Namespace) -> int:
     from byline.platform.cli.session import django_ready
 
     django_ready()
@@ -114,7 +183,7 @@ def _calibrate(folder: Path) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
-        models = calibrate(folder, (*detector.EXTRACTORS, *usable), progress=progress)
+        models = calibrate(args.set, (*detector.EXTRACTORS, *usable), progress=progress)
     settings.calibration().with_models(models).save(settings.calibration_path())
     for model in models:
         found = model.rates()

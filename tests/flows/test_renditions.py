@@ -1,5 +1,6 @@
 """`byline provenance rendition`: its kinds of form, from a published clip to what a stranger reads."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +78,43 @@ def test_what_cannot_be_made_is_refused_with_a_reason(
     assert cli.main(["provenance", "rendition", str(source), "--out", str(out), *words.split()]) != 0
     assert reason in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_published_clip_takes_the_logs_answer_and_stays_intact(
+    make_clip: Any, tmp_path: Path, capsys: Any
+) -> None:
+    from byline.generation import submit
+
+    clip = make_clip()
+    source, out = store.read_path(clip.file_sha256), tmp_path / "receipt.mp4"
+    words = ["provenance", "receipt", str(source), "--out", str(out)]
+    assert cli.main(words) != 0
+    assert "published" in capsys.readouterr().err
+    submit.publish(clip.pk, "user:2")
+    assert cli.main(words) == 0
+    held = reading.read(out, TrustBundle.from_installation())
+    answer = held.assertion("c2pa.repository-receipt")
+    assert answer["record"] == clip.result["record"]
+    assert answer["proof"]["entry"]["kind"] == "generation.published"
+    report = verify(out, trust=TrustBundle.from_installation(), records=None)
+    assert report.verdict is Verdict.INTACT, report.lines()
+
+
+def test_a_file_of_somebody_else_is_kept_as_it_is_and_described(
+    make_clip: Any, tmp_path: Path, capsys: Any
+) -> None:
+    source = store.read_path(make_clip().file_sha256)
+    broken = tmp_path / "theirs.mp4"
+    data = bytearray(source.read_bytes())
+    data[data.index(b"mdat") + 100] ^= 1
+    broken.write_bytes(data)
+    for file, status in ((source, "trusted"), (broken, "broken")):
+        assert cli.main(["provenance", "ingest", str(file)]) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert said["credentials"] == status
+        assert said["says_ai"]
+        assert bool(said["warnings"]) == (status == "broken")
+        assert Path(said["kept"]).read_bytes() == file.read_bytes()
+    text = tmp_path / "a.txt"
+    text.write_text("hello")
+    assert cli.main(["provenance", "ingest", str(text)]) != 0
