@@ -12,11 +12,28 @@ from typing import Any
 
 from byline.audit.base import conf
 from byline.audit.base.errors import ConfigurationError
-from byline.generation.engines.base import EngineExample, EngineInfo, VideoEngine, VideoTask
+from byline.generation.engines.base import (
+    Adapter,
+    EngineExample,
+    EngineInfo,
+    Operation,
+    VideoEngine,
+    VideoTask,
+)
 
-__all__ = ["EngineExample", "EngineInfo", "VideoEngine", "VideoTask", "load", "make", "names"]
+__all__ = [
+    "Adapter",
+    "EngineExample",
+    "EngineInfo",
+    "Operation",
+    "VideoEngine",
+    "VideoTask",
+    "load",
+    "make",
+    "names",
+]
 
-PARTS = ("info", "generate", "self_check", "examples")
+PARTS = ("info", "record", "generate", "self_check", "examples")
 _made: dict[str, VideoEngine] = {}
 
 

@@ -1,18 +1,16 @@
-"""Text to video with a Wan-architecture diffusers pipeline: the shipped starter, or any Wan model.
+"""Text to video with the starter: a small Wan pipeline that ships with Byline and runs on a CPU.
 
-`MODEL` is "starter" (byline/generation/starter/weights), a local folder in diffusers' layout, or a
-hub id with a pinned `REVISION`. A folder without a text encoder gets MiniLM, as the starter does.
-Nothing is fetched unless `DOWNLOAD` is true; what is missing is one clear MissingWeights error.
-Left out: image-to-video, editing and LoRA, which the same weights serve through diffusers.
+`MODEL` is "starter" (byline/generation/starter/weights) or a folder of the same layout, as training
+leaves it. A folder without a text encoder gets MiniLM, as the starter does. What is missing is one
+clear MissingWeights error. Models of a hub run in diffusion.py, which pins and records them.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from byline.audit.base import heavy
-from byline.audit.base.errors import ConfigurationError, InvalidInput, MissingWeights
+from byline.audit.base.errors import InvalidInput, MissingWeights
+from byline.generation.engines import config, weights
 from byline.generation.engines.base import (
     EngineExample,
     EngineFailed,
@@ -28,12 +27,14 @@ from byline.generation.engines.base import (
     VideoTask,
     never_cancelled,
     no_progress,
+    require_known,
 )
 from byline.generation.starter import text
 
 STARTER = Path(__file__).resolve().parent.parent / "starter" / "weights"
 STARTER_VERSION = "0.1"
 MAX_STEPS, MAX_FRAMES = 100, 257  # bounds on what one task may cost
+CONTROLS = {"prompt", "negative_prompt", "seed", "frames", "guidance", "steps"}
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,6 @@ class WanConfig:
     """CONFIG of the engine. Sizes are pixels, multiples of 16; 0 leaves it to the model's own."""
 
     MODEL: str = "starter"
-    REVISION: str = ""
-    DOWNLOAD: bool = False
     DEVICE: str = "auto"  # "auto", "cpu", "cuda", "cuda:1"
     DTYPE: str = "auto"  # "auto", "float32", "bfloat16", "float16"
     WIDTH: int = 112
@@ -57,25 +56,17 @@ class WanConfig:
     @classmethod
     def read(cls, given: dict[str, Any]) -> WanConfig:
         """Typed values from a settings mapping. Raises ConfigurationError naming the first wrong key."""
-        types = {f.name: type(f.default) for f in fields(cls)}
-        for key, value in given.items():
-            if key not in types:
-                raise ConfigurationError(
-                    f"WanEngine has no setting {key!r}", help=f"Known settings: {', '.join(sorted(types))}."
-                )
-            wanted = types[key]
-            fits = isinstance(value, wanted) or (wanted is float and isinstance(value, int))
-            if not fits or (isinstance(value, bool) and wanted is not bool):
-                raise ConfigurationError(
-                    f"WanEngine setting {key} must be {wanted.__name__}, not {type(value).__name__}",
-                    help="Correct VIDEO_ENGINES in the settings.",
-                )
-        config = cls(**given)
-        config._check()
-        return config
+        made = config.read(cls, given, "WanEngine")
+        made._check()
+        return made
 
     def _check(self) -> None:
-        rules = (
+        config.require(
+            "WanEngine",
+            (
+                self.MODEL == "starter" or self.MODEL.startswith((".", "/", "~")),
+                "MODEL is starter or a folder",
+            ),
             (self.WIDTH > 0 and self.WIDTH % 16 == 0, "WIDTH must be a multiple of 16"),
             (self.HEIGHT > 0 and self.HEIGHT % 16 == 0, "HEIGHT must be a multiple of 16"),
             (0 < self.FRAMES <= MAX_FRAMES and self.FRAMES % 4 == 1, "FRAMES must be 1 + 4k"),
@@ -83,23 +74,7 @@ class WanConfig:
             (self.FPS > 0, "FPS must be above 0"),
             (self.DTYPE in ("auto", "float32", "bfloat16", "float16"), "DTYPE is not known"),
             (re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.DEVICE) is not None, "DEVICE is not known"),
-            (
-                self.local or bool(re.fullmatch(r"[0-9a-f]{40}", self.REVISION)),
-                f"{self.MODEL!r} needs a REVISION",
-            ),
         )
-        for holds, message in rules:
-            if not holds:
-                raise ConfigurationError(
-                    f"WanEngine: {message}",
-                    help="Pin a hub model by its full commit hash; a local folder starts with ./ or /."
-                    if "REVISION" in message
-                    else "Correct VIDEO_ENGINES in the settings.",
-                )
-
-    @property
-    def local(self) -> bool:
-        return self.MODEL == "starter" or self.MODEL.startswith((".", "/", "~"))
 
     @property
     def folder(self) -> Path:
@@ -109,8 +84,9 @@ class WanConfig:
 class WanEngine:
     """One Wan pipeline, loaded on first use and kept; one clip at a time."""
 
-    def __init__(self, **config: Any) -> None:
-        self.config = WanConfig.read(config)
+    def __init__(self, **given: Any) -> None:
+        self.config = WanConfig.read(given)
+        self._record: dict[str, Any] = {}
         self._lock = threading.Lock()
 
     @property
@@ -120,11 +96,11 @@ class WanEngine:
     @cached_property
     def info(self) -> EngineInfo:
         c = self.config
-        digest = self._weights_digest() if c.local else ""
+        digest = self._weights_digest()
         return EngineInfo(
-            name="byline-starter" if self.starter else (c.folder.name if c.local else c.MODEL),
-            version=STARTER_VERSION if self.starter else (c.REVISION[:12] or "local"),
-            revision=c.REVISION or f"sha256:{digest}",
+            name="byline-starter" if self.starter else c.folder.name,
+            version=STARTER_VERSION if self.starter else "local",
+            revision=f"sha256:{digest}",
             licence="Apache-2.0" if self.starter else (c.LICENCE or "not stated"),
             width=c.WIDTH,
             height=c.HEIGHT,
@@ -133,11 +109,14 @@ class WanEngine:
             text_encoder=f"{text.NAME} sha256:{text.SHA256}" if self._needs_minilm else "the model's own",
             drawn=self.starter,
             weights_sha256=digest,
+            training_data="procedural scenes of our own" if self.starter else "undisclosed",
         )
 
+    @property
+    def record(self) -> Mapping[str, Any]:
+        return self._record
+
     def self_check(self) -> None:
-        if not self.config.local:
-            return
         self._weights_files()
         if self._needs_minilm:
             text.verified()
@@ -148,6 +127,7 @@ class WanEngine:
         progress: Callable[[float], None] = no_progress,
         check_cancelled: Callable[[], None] = never_cancelled,
     ) -> np.ndarray:
+        require_known(task, CONTROLS, "this engine")
         c = self.config
         frames, steps = task.frames or c.FRAMES, task.steps or c.STEPS
         if not task.prompt.strip():
@@ -223,7 +203,7 @@ class WanEngine:
 
     @property
     def _needs_minilm(self) -> bool:
-        return self.config.local and not (self.config.folder / "text_encoder").is_dir()
+        return not (self.config.folder / "text_encoder").is_dir()
 
     def _weights_files(self) -> list[Path]:
         folder = self.config.folder
@@ -239,13 +219,10 @@ class WanEngine:
         return files
 
     def _weights_digest(self) -> str:
-        """SHA-256 over the names and SHA-256 of all weight files, in order."""
-        total = hashlib.sha256()
-        for file in self._weights_files():
-            with file.open("rb") as handle:
-                part = hashlib.file_digest(handle, "sha256").hexdigest()
-            total.update(f"{file.parent.name}/{file.name} {part}\n".encode())
-        return total.hexdigest()
+        """One SHA-256 for all weight files."""
+        return weights.total_sha256(
+            {f"{file.parent.name}/{file.name}": weights.file_sha256(file) for file in self._weights_files()}
+        )
 
     @cached_property
     def _pipeline(self) -> Any:
@@ -253,27 +230,22 @@ class WanEngine:
         c = self.config
         device = c.DEVICE if c.DEVICE != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
         name = c.DTYPE if c.DTYPE != "auto" else ("float32" if device == "cpu" else "bfloat16")
-        if c.local:
-            self._weights_files()
+        self._weights_files()
         try:
             pipeline = (
                 self._assemble(getattr(torch, name))
                 if self._needs_minilm
                 else diffusers.WanPipeline.from_pretrained(
-                    str(c.folder) if c.local else c.MODEL,
-                    revision=c.REVISION or None,
-                    local_files_only=c.local or not c.DOWNLOAD,
-                    dtype=getattr(torch, name),
+                    str(c.folder), local_files_only=True, dtype=getattr(torch, name)
                 )
             )
         except (OSError, ValueError) as error:
             raise MissingWeights(
                 f"the model {c.MODEL!r} is not on this machine",
-                help=f"Run `hf download {c.MODEL} --revision {c.REVISION}`, or set DOWNLOAD to true."
-                if not c.local
-                else "MODEL must be a complete folder made by save_pretrained.",
+                help="MODEL must be a complete folder made by save_pretrained.",
             ) from error
         pipeline.set_progress_bar_config(disable=True)
+        self._record = {"device": device, "dtype": name, "lossy": []}
         return pipeline.to(device)
 
     def _assemble(self, dtype: Any) -> Any:

@@ -1,0 +1,391 @@
+"""One engine for all registered models: any diffusers pipeline that families.py describes.
+
+CONFIG names a model of the registry; its weights were brought here by `byline models pull`, and
+nothing is ever fetched at run time. Pipelines of one family share their parts, so one set of weights
+serves text-to-video, image-to-video and whatever else the entry lists.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from byline.audit.base import heavy
+from byline.audit.base.errors import ConfigurationError, InvalidInput
+from byline.generation.engines import config as settings
+from byline.generation.engines import families, loras, options, presets, registry, weights
+from byline.generation.engines.base import (
+    EngineExample,
+    EngineFailed,
+    EngineInfo,
+    Operation,
+    VideoTask,
+    never_cancelled,
+    no_progress,
+    operation_of,
+    require_known,
+)
+from byline.generation.engines.families import Call
+from byline.generation.engines.registry import STILLS, ModelEntry
+
+NAME = "DiffusionEngine"
+MAX_STEPS, MAX_SIDE = 200, 4096  # bounds on what one task may cost
+
+
+@dataclass(frozen=True)
+class DiffusionConfig(options.Options):
+    """CONFIG of the engine. 0 and "" leave a value to the registry's entry or to the preset."""
+
+    MODEL: str = ""  # id in the registry
+    PRESET: str = ""  # an envelope of presets.yaml: clip length and what is offered
+    WIDTH: int = 0
+    HEIGHT: int = 0
+    FRAMES: int = 0
+    STEPS: int = 0
+    GUIDANCE: float = -1.0
+    LORAS: tuple[Any, ...] = ()
+
+
+class DiffusionEngine:
+    """One model, loaded on first use and kept; one clip at a time."""
+
+    def __init__(self, **given: Any) -> None:
+        self.config = settings.read(DiffusionConfig, given, NAME)
+        self.config.check(NAME)
+        self.entry: ModelEntry = registry.entry(self.config.MODEL)
+        self._loras = loras.read(self.config.LORAS, self.entry)
+        self._check()
+        self._lock = threading.Lock()
+        self._pipelines: dict[Operation, Any] = {}
+        self._record: dict[str, Any] = {}
+
+    def _check(self) -> None:
+        c, e = self.config, self.entry
+        settings.require(
+            NAME,
+            ((c.WIDTH == 0) == (c.HEIGHT == 0), "WIDTH and HEIGHT go together"),
+            (not c.WIDTH or self._size_fits(c.WIDTH, c.HEIGHT), f"WIDTH and HEIGHT: {sizes(e)}"),
+            (not c.FRAMES or e.frames.allows(c.FRAMES), f"FRAMES breaks the model's rule: {rule(e)}"),
+            (0 <= c.STEPS <= MAX_STEPS, f"STEPS is 1 to {MAX_STEPS}"),
+            (not (c.PRESET and c.FRAMES), "a PRESET sets the length; leave FRAMES out"),
+        )
+        if c.PRESET:
+            presets.require_fit(presets.preset(c.PRESET), e)
+
+    # ------------------------------------------------------------------ what it is
+
+    @cached_property
+    def info(self) -> EngineInfo:
+        lock = weights.read_lock(self.entry)
+        e, (width, height) = self.entry, self._size
+        return EngineInfo(
+            name=e.repository,
+            version=lock.revision[:19],
+            revision=lock.revision,
+            licence=e.licence,
+            width=width,
+            height=height,
+            frames=self._frames,
+            fps=e.fps,
+            text_encoder=weights.encoder_identity(e, lock),
+            weights_sha256=lock.digest(),
+            training_data=e.training_data,
+            operations=e.operations,
+            adapters=tuple(adapter for adapter, _ in self._loras),
+        )
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        return self._record
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        return (self.config.WIDTH, self.config.HEIGHT) if self.config.WIDTH else self.entry.sizes[0]
+
+    @property
+    def _frames(self) -> int:
+        if self.config.PRESET:
+            return self.entry.frames.at_least(presets.preset(self.config.PRESET).seconds * self.entry.fps)
+        return self.config.FRAMES or self.entry.frames.default
+
+    def self_check(self) -> None:
+        weights.ready(self.entry)
+        loras.verify(self._loras)
+
+    def examples(self) -> tuple[EngineExample, ...]:
+        """None: what these models draw is looked at with `byline models compare`."""
+        return ()
+
+    # ------------------------------------------------------------------ one clip
+
+    def generate(
+        self,
+        task: VideoTask,
+        progress: Callable[[float], None] = no_progress,
+        check_cancelled: Callable[[], None] = never_cancelled,
+    ) -> np.ndarray:
+        operation = operation_of(task)
+        call = self._call(operation)
+        arguments = self._arguments(task, operation, call)
+        check_cancelled()
+        with self._lock:
+            torch = heavy.load("torch")
+            pipeline = self._pipeline(operation)
+            if self.entry.family.guider:
+                guidance = self._guidance(task)
+                pipeline.guider = pipeline.guider.new(guidance_scale=guidance)
+            self._record |= {"operation": operation.value, "prompt_heeded": "prompt" in call.names}
+            arguments["generator"] = torch.Generator("cpu").manual_seed(task.seed)
+            arguments |= _watched(pipeline, arguments["num_inference_steps"], progress, check_cancelled)
+            try:
+                made = pipeline(**arguments, output_type="np")
+            except torch.cuda.OutOfMemoryError as error:
+                torch.cuda.empty_cache()
+                raise EngineFailed(
+                    f"{self.entry.id} ran out of GPU memory",
+                    help="Ask for a smaller size or fewer frames, or set OFFLOAD or VAE_TILING.",
+                ) from error
+        check_cancelled()
+        frames = np.asarray(made.images if operation in STILLS else made.frames[0], dtype=np.float32)
+        if not np.isfinite(frames).all():
+            raise EngineFailed("the model gave values that are not numbers")
+        if frames.max() == frames.min():  # what half precision that overflowed looks like
+            raise EngineFailed("the model gave an empty picture", help="Try another DTYPE or size.")
+        progress(1.0)
+        return (np.clip(frames, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
+
+    def _call(self, operation: Operation) -> Call:
+        if operation not in self.entry.operations:
+            raise InvalidInput(
+                f"{self.entry.id} does not do {operation.value.replace('_', ' ')}",
+                help=f"It does {', '.join(self.entry.operations)}; `byline models list` shows the others.",
+            )
+        return self.entry.family.calls[operation]
+
+    def _arguments(self, task: VideoTask, operation: Operation, call: Call) -> dict[str, Any]:
+        """The pipeline's arguments, checked. Raises InvalidInput; loads nothing."""
+        e = self.entry
+        require_known(task, families.controls(e.family, operation) - set(e.refuses), e.id)
+        if "prompt" in call.names and not task.prompt.strip():
+            raise InvalidInput("the prompt is empty", help="Say what the clip should show.")
+        width, height = task.width or self._size[0], task.height or self._size[1]
+        clip = task.video if task.video is not None else task.pose
+        frames = len(clip) if clip is not None else task.frames or self._frames
+        steps = task.steps or self.config.STEPS or e.steps
+        if not self._size_fits(width, height):
+            raise InvalidInput(f"{width} x {height} cannot be made", help=f"Sizes: {sizes(e)}.")
+        if not e.frames.allows(frames) or not 1 <= steps <= MAX_STEPS:
+            raise InvalidInput(
+                f"{frames} frames in {steps} steps cannot be made",
+                help=f"Frames: {rule(e)}. Steps are 1 to {MAX_STEPS}.",
+            )
+        own = {
+            "prompt": task.prompt,
+            "width": width,
+            "height": height,
+            "frames": frames,
+            "steps": steps,
+            "guidance": self._guidance(task),
+            "fps": task.fps or e.fps,
+        }
+        own |= {
+            name: getattr(task, name)
+            for name in ("negative_prompt", "motion", "guidance_end", "strength")
+            if getattr(task, name) not in (None, "")
+        }
+        own |= _pictures(task, width, height, call)
+        arguments = {
+            argument: call.convert.get(name, _same)(own[name])
+            for name, argument in call.names.items()
+            if name in own
+        }
+        extra = call.with_negative if task.negative_prompt else {}
+        known = inspect.signature(_pipeline_class(call).__call__).parameters
+        if e.max_tokens and "max_sequence_length" in known:
+            arguments["max_sequence_length"] = e.max_tokens
+        return {**arguments, **call.fixed, **extra, **e.arguments}
+
+    def _guidance(self, task: VideoTask) -> float:
+        if task.guidance is not None:
+            return task.guidance
+        return self.config.GUIDANCE if self.config.GUIDANCE >= 0 else self.entry.guidance
+
+    def _size_fits(self, width: int, height: int) -> bool:
+        if self.entry.fixed_size:
+            return (width, height) in self.entry.sizes
+        step = self.entry.size_multiple
+        return all(0 < side <= MAX_SIDE and side % step == 0 for side in (width, height))
+
+    # ------------------------------------------------------------------ loading
+
+    def _pipeline(self, operation: Operation) -> Any:
+        """The pipeline of one operation. The entry's first one is loaded; others share its parts and
+        its settings. (`from_pipe` would share them too, but casts everything to float32.)"""
+        first = self.entry.operations[0]
+        if first not in self._pipelines:
+            self._pipelines[first] = self._load(_pipeline_class(self._call(first)))
+        if operation not in self._pipelines:
+            base, kind = self._pipelines[first], _pipeline_class(self._call(operation))
+            wanted = inspect.signature(kind.__init__).parameters
+            known = {name: value for name, value in base.config.items() if not name.startswith("_")}
+            made = kind(
+                **{name: value for name, value in (known | base.components).items() if name in wanted}
+            )
+            made.set_progress_bar_config(disable=True)
+            self._pipelines[operation] = made
+        return self._pipelines[operation]
+
+    def _load(self, kind: Any) -> Any:
+        self.self_check()
+        torch, diffusers = heavy.load("torch"), heavy.load("diffusers")
+        for library in (diffusers, heavy.load("transformers")):
+            library.utils.logging.disable_progress_bar()
+        e, place = self.entry, weights.folder(self.entry)
+        dtype = getattr(torch, self.config.dtype(e, self.config.device(torch)))
+        shared = {"use_safetensors": e.weight_format == "safetensors", "local_files_only": True}
+        try:
+            parts: dict[str, Any] = {}
+            for name, part in e.parts.items():
+                special = e.variant if any((place / name).glob(f"*.{e.variant}.*")) else None
+                parts[name] = getattr(diffusers, part.kind).from_pretrained(
+                    place / name, dtype=dtype, variant=special, **shared
+                )
+            takes = inspect.signature(kind.__init__).parameters
+            pipeline = kind.from_pretrained(
+                str(place),
+                dtype={"default": dtype} | dict.fromkeys(e.float32_parts, torch.float32),
+                variant=e.variant or None,
+                **shared,
+                **parts,
+                **{name: None for name in e.without if name in takes},
+            )
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
+            raise ConfigurationError(
+                f"the files of {e.id} do not make a {kind.__name__} ({type(error).__name__})",
+                help=f"Run `byline models check {e.id}`; then compare the registry's entry with the model.",
+            ) from error
+        if e.scheduler:
+            chosen = dict(e.scheduler)
+            scheduler = getattr(diffusers, chosen.pop("class"))
+            pipeline.scheduler = scheduler.from_config(pipeline.scheduler.config, **chosen)
+        pipeline.set_progress_bar_config(disable=True)
+        loras.apply(pipeline, self._loras)
+        self._record = options.apply(pipeline, e, self.config, torch) | {
+            "pipeline": kind.__name__,
+            "libraries": {name: version(name) for name in ("torch", "diffusers", "transformers")},
+        }
+        return pipeline
+
+
+def rule(entry: ModelEntry) -> str:
+    """The frame rule in words."""
+    f = entry.frames
+    count = "any number" if f.step == 1 else f"{f.offset} + {f.step}k"
+    return f"{count} from {f.least} to {f.most}"
+
+
+def sizes(entry: ModelEntry) -> str:
+    """The valid sizes in words."""
+    native = ", ".join(f"{width} x {height}" for width, height in entry.sizes)
+    return native if entry.fixed_size else f"multiples of {entry.size_multiple}; native are {native}"
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _pipeline_class(call: Call) -> Any:
+    return getattr(heavy.load("diffusers"), call.pipeline)
+
+
+def _pictures(task: VideoTask, width: int, height: int, call: Call) -> dict[str, Any]:
+    """The given pictures, clips and masks as PIL images, once their sizes are known to be right."""
+    from PIL import Image
+
+    def picture(value: np.ndarray, what: str) -> Any:
+        plain = what == "mask"
+        if (
+            value.dtype != np.uint8
+            or value.ndim != (2 if plain else 3)
+            or (not plain and value.shape[2] != 3)
+        ):
+            raise InvalidInput(f"the {what} is not a picture of eight bits", help="Give uint8 RGB (h, w, 3).")
+        if what != "face" and value.shape[:2] != (height, width):
+            raise InvalidInput(
+                f"the {what} is {value.shape[1]} x {value.shape[0]}, the result {width} x {height}",
+                help="Crop or scale it first: stretching it would change what it shows.",
+            )
+        return Image.fromarray(value)
+
+    found: dict[str, Any] = {}
+    for name in ("image", "last_image"):
+        if (value := getattr(task, name)) is not None:
+            found[name] = picture(value, name)
+    for name in ("video", "pose", "face"):
+        if (value := getattr(task, name)) is not None:
+            found[name] = [picture(frame, name) for frame in value]
+    if task.mask is not None:
+        masks = [picture(frame, "mask") for frame in (task.mask if task.mask.ndim == 3 else [task.mask])]
+        if "video" in call.names and len(masks) == 1:
+            masks *= len(found.get("video", ()))
+        found["mask"] = masks if "video" in call.names else masks[0]
+    if task.references:
+        found["references"] = [picture(reference, "reference") for reference in task.references]
+    lengths = {
+        len(found[name]) for name in ("video", "mask", "pose", "face") if isinstance(found.get(name), list)
+    }
+    if len(lengths) > 1:
+        raise InvalidInput("the given clips differ in length", help="Cut them to the same number of frames.")
+    if missing := {"image", "video", "pose", "face"} & set(call.names) - set(found):
+        optional = {"video"} if "mask" in call.names else set()
+        if missing - optional:
+            raise InvalidInput(
+                f"this operation needs {', '.join(sorted(missing))}", help="Send it along with the prompt."
+            )
+    return found
+
+
+def _watched(
+    pipeline: Any, steps: int, progress: Callable[[float], None], check_cancelled: Callable[[], None]
+) -> dict[str, Any]:
+    """The arguments that make the pipeline report and stop, in whichever of three ways it can.
+
+    Current pipelines take callback_on_step_end, the frozen ones `callback`. Where there is neither, the
+    scheduler's step is watched, which every loop calls once and whose exceptions leave the loop.
+    """
+    known = inspect.signature(type(pipeline).__call__).parameters
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        progress(min(done / (steps + 1), 0.99))  # the last share is the decoder's
+        check_cancelled()
+
+    def after_step(_: Any, __: int, ___: Any, kept: dict[str, Any]) -> dict[str, Any]:
+        step()
+        return kept
+
+    if "callback_on_step_end" in known:
+        return {"callback_on_step_end": after_step}
+    if "callback" in known:
+        return {"callback": lambda *_: step()}
+    scheduler = pipeline.scheduler
+    scheduler.step = _stepping(type(scheduler).step.__get__(scheduler), step)
+    return {}
+
+
+def _stepping(original: Callable[..., Any], step: Callable[[], None]) -> Callable[..., Any]:
+    def watched(*given: Any, **named: Any) -> Any:
+        result = original(*given, **named)
+        step()
+        return result
+
+    return watched

@@ -1,0 +1,257 @@
+"""Options and LoRA of the engine: what is recorded, what is labelled lossy, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import engines_kit as kit
+import numpy as np
+import pytest
+
+from byline.audit.base import heavy
+from byline.audit.base.errors import ConfigurationError, InvalidInput, MissingWeights
+from byline.generation.engines import weights
+from byline.generation.engines.base import EngineFailed, Operation, VideoTask, operation_of
+from byline.generation.engines.diffusion import DiffusionEngine
+from byline.generation.engines.weights import WeightsChanged
+
+NAME = "tiny-wan"
+TASK = VideoTask("a red ball moves left", seed=3)
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kit.Shelf]:
+    return kit.Shelf(tmp_path_factory.mktemp("shelf"))
+
+
+@pytest.fixture(autouse=True)
+def _installed(shelf: kit.Shelf, settings: Any) -> None:
+    settings.BYLINE = shelf.settings
+    shelf.put(NAME)
+
+
+@pytest.fixture(scope="module")
+def plain(shelf: kit.Shelf) -> np.ndarray:
+    from django.test import override_settings
+
+    with override_settings(BYLINE=shelf.settings):
+        shelf.put(NAME)
+        return DiffusionEngine(MODEL=NAME).generate(TASK)
+
+
+@pytest.mark.parametrize(
+    ("given", "recorded", "lossy"),
+    [
+        ({"VAE_SLICING": True}, {"vae_slicing": True}, ()),
+        ({"VAE_TILING": True}, {"vae_tiling": True}, ("vae tiling",)),
+        ({"ATTENTION": "native"}, {"attention": "native"}, ()),
+        ({"DTYPE": "bfloat16"}, {"dtype": "bfloat16"}, ("dtype bfloat16",)),
+        ({"STEP_CACHE": 0.5}, {}, ("first-block cache at 0.5",)),
+        ({"FP8_STORAGE": True}, {}, ("eight bits",)),
+        ({"OFFLOAD": "none"}, {"offload": "none", "device": "cpu"}, ()),
+    ],
+)
+def test_every_option_runs_and_is_recorded(
+    given: dict[str, Any], recorded: dict[str, Any], lossy: tuple[str, ...], plain: np.ndarray
+) -> None:
+    made = DiffusionEngine(MODEL=NAME, **given)
+    frames = made.generate(replace(TASK, steps=4 if "STEP_CACHE" in given else None))
+    assert frames.shape == plain.shape
+    assert recorded.items() <= made.record.items()
+    assert len(made.record["lossy"]) == len(lossy)
+    assert all(words in label for words, label in zip(lossy, made.record["lossy"], strict=True))
+    if not lossy:
+        assert np.array_equal(frames, plain)
+    assert set(made.record["libraries"]) == {"torch", "diffusers", "transformers"}
+
+
+def test_regional_compilation_is_asked_for_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiler itself needs minutes and a C++ tool chain; that it is handed the blocks is tested."""
+    torch = heavy.load("torch")
+    compiled: list[Any] = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, *a, **k: compiled.append((type(self), k)))
+    made = DiffusionEngine(MODEL=NAME, COMPILE=True)
+    made.generate(TASK)
+    assert [kind.__name__ for kind, _ in compiled] == ["WanTransformerBlock"] * 2
+    assert all(options["fullgraph"] for _, options in compiled)
+    assert made.record["compile"] == "repeated blocks"
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        (NAME, {"ATTENTION": "flash"}),  # its package is not here
+        ("tiny-svd", {"ATTENTION": "native"}),
+        ("tiny-svd", {"STEP_CACHE": 0.1}),
+        ("tiny-svd", {"COMPILE": True}),
+        (NAME, {"OFFLOAD": "model"}),
+        (NAME, {"DEVICE": "cuda"}),
+    ],
+)
+def test_what_cannot_be_done_here_is_one_clear_error(
+    shelf: kit.Shelf, name: str, given: dict[str, Any]
+) -> None:
+    shelf.put(name)
+    made = DiffusionEngine(MODEL=name, **given)
+    with pytest.raises(ConfigurationError) as caught:
+        made.generate(kit.task(made.entry, made.entry.operations[0]))
+    assert caught.value.help
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"MODEL": "nobody"},
+        {"MODEL": NAME, "SPEED": 1},
+        {"MODEL": NAME, "DTYPE": "int8"},
+        {"MODEL": NAME, "ATTENTION": "magic"},
+        {"MODEL": NAME, "OFFLOAD": True},
+        {"MODEL": NAME, "OFFLOAD": "disk"},
+        {"MODEL": NAME, "DEVICE": "tpu"},
+        {"MODEL": NAME, "STEP_CACHE": 2.0},
+        {"MODEL": NAME, "WIDTH": 32},
+        {"MODEL": NAME, "WIDTH": 30, "HEIGHT": 32},
+        {"MODEL": NAME, "FRAMES": 6},
+        {"MODEL": NAME, "STEPS": 1000},
+        {"MODEL": NAME, "PRESET": "sora"},
+        {"MODEL": NAME, "PRESET": "stability"},
+        {"MODEL": NAME, "PRESET": "pika", "FRAMES": 5},
+        {"MODEL": "tiny-allegro", "WIDTH": 64, "HEIGHT": 64},
+        {"MODEL": "tiny-svd", "LORAS": [{}]},
+        {"MODEL": NAME, "LORAS": [{"NAME": "x"}]},
+        {"MODEL": NAME, "LORAS": [{"NAME": "x", "PATH": "x.bin", "SHA256": "0" * 64, "LICENCE": "MIT"}]},
+        {"MODEL": NAME, "LORAS": [{"NAME": "x", "PATH": "x.safetensors", "SHA256": "0", "LICENCE": "MIT"}]},
+    ],
+)
+def test_wrong_settings_are_errors_at_construction(given: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        DiffusionEngine(**given)
+    assert caught.value.help
+
+
+def test_a_preset_sets_the_length() -> None:
+    made = DiffusionEngine(MODEL=NAME, PRESET="hotshot")  # two seconds at 8 frames a second
+    assert made.info.frames == 17
+    assert DiffusionEngine(MODEL=NAME, PRESET="kaiber").info.frames == 33  # the model's longest
+
+
+PICTURE = kit.picture()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"prompt": " "}, "empty"),
+        ({"frames": 6}, "frames"),
+        ({"frames": 101}, "frames"),
+        ({"steps": 500}, "steps"),
+        ({"width": 8192, "height": 32}, "8192"),
+        ({"width": 33}, "33"),
+        ({"image": PICTURE}, "image to video"),
+        ({"motion": 0.5}, "motion"),
+        ({"still": True}, "text to image"),
+        ({"video": np.stack([PICTURE] * 6)}, "frames"),
+        ({"video": np.stack([PICTURE[:16]] * 5)}, "32 x 16"),
+        ({"video": np.stack([PICTURE] * 5).astype(np.float32)}, "eight bits"),
+    ],
+)
+def test_impossible_tasks_are_refused_before_loading(more: dict[str, Any], words: str) -> None:
+    made = DiffusionEngine(MODEL=NAME)
+    with pytest.raises(InvalidInput, match=words):
+        made.generate(replace(TASK, **more))
+    assert not made._pipelines
+
+
+def test_clips_of_different_lengths_and_missing_ones(shelf: kit.Shelf) -> None:
+    shelf.put("tiny-animate")
+    made = DiffusionEngine(MODEL="tiny-animate")
+    task = kit.task(made.entry, Operation.ANIMATE)
+    assert task.face is not None
+    with pytest.raises(InvalidInput, match="differ in length"):
+        made.generate(replace(task, face=task.face[:2]))
+    with pytest.raises(InvalidInput, match="needs image"):
+        made.generate(replace(task, image=None))
+
+
+def test_the_inputs_choose_the_operation() -> None:
+    clip = np.stack([PICTURE] * 5)
+    assert operation_of(TASK) == Operation.TEXT_TO_VIDEO
+    assert operation_of(replace(TASK, image=PICTURE)) == Operation.IMAGE_TO_VIDEO
+    assert operation_of(replace(TASK, last_image=PICTURE)) == Operation.IMAGE_TO_VIDEO
+    assert operation_of(replace(TASK, video=clip)) == Operation.VIDEO_TO_VIDEO
+    assert operation_of(replace(TASK, video=clip, mask=clip[..., 0])) == Operation.EDIT
+    assert operation_of(replace(TASK, references=(PICTURE,))) == Operation.EDIT
+    assert operation_of(replace(TASK, pose=clip, face=clip, image=PICTURE)) == Operation.ANIMATE
+    assert operation_of(replace(TASK, still=True)) == Operation.TEXT_TO_IMAGE
+    assert operation_of(replace(TASK, still=True, image=PICTURE)) == Operation.IMAGE_TO_IMAGE
+    assert operation_of(replace(TASK, still=True, image=PICTURE, mask=PICTURE[..., 0])) == Operation.INPAINT
+
+
+@pytest.mark.parametrize("value", ["nan", "zero"])
+def test_broken_and_empty_pictures_are_a_failure_not_a_clip(value: str) -> None:
+    torch = heavy.load("torch")
+    made = DiffusionEngine(MODEL=NAME)
+    vae = made._pipeline(Operation.TEXT_TO_VIDEO).vae
+    with torch.no_grad():
+        vae.decoder.conv_out.weight.zero_()
+        vae.decoder.conv_out.bias.fill_(float("nan") if value == "nan" else 0.0)
+    with pytest.raises(EngineFailed):
+        made.generate(TASK)
+
+
+# ---------------------------------------------------------------- LoRA
+
+
+@pytest.fixture(scope="module")
+def lora(tmp_path_factory: pytest.TempPathFactory, shelf: kit.Shelf) -> Path:
+    """A small random LoRA for the tiny Wan model, made with peft and saved as trainers save it."""
+    pytest.importorskip("peft")
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    torch, diffusers = heavy.load("torch"), heavy.load("diffusers")
+    pipeline = diffusers.WanPipeline.from_pretrained(shelf.source(NAME))
+    torch.manual_seed(1)
+    pipeline.transformer.add_adapter(
+        LoraConfig(r=2, target_modules=["to_q", "to_v"], init_lora_weights=False)
+    )
+    folder = tmp_path_factory.mktemp("lora")
+    diffusers.WanPipeline.save_lora_weights(
+        folder,
+        transformer_lora_layers=get_peft_model_state_dict(pipeline.transformer),
+        weight_name="house.safetensors",
+    )
+    return folder / "house.safetensors"
+
+
+def entry_of(lora: Path, **more: Any) -> dict[str, Any]:
+    given = {"NAME": "house", "PATH": str(lora), "SHA256": weights.file_sha256(lora), "LICENCE": "CC0-1.0"}
+    return given | more
+
+
+def test_a_lora_changes_the_frames_and_is_named_with_its_hash(lora: Path, plain: np.ndarray) -> None:
+    made = DiffusionEngine(MODEL=NAME, LORAS=[entry_of(lora, STRENGTH=0.8)])
+    styled = made.generate(TASK)
+    assert not np.array_equal(styled, plain)
+    (adapter,) = made.info.adapters
+    assert (adapter.name, adapter.strength, adapter.licence) == ("house", 0.8, "CC0-1.0")
+    assert adapter.sha256 == weights.file_sha256(lora)
+    unstyled = DiffusionEngine(MODEL=NAME, LORAS=[entry_of(lora, STRENGTH=0)]).generate(TASK)
+    assert np.array_equal(unstyled, plain)
+
+
+def test_a_lora_that_changed_is_gone_or_does_not_fit_is_refused(
+    lora: Path, tmp_path: Path, shelf: kit.Shelf
+) -> None:
+    with pytest.raises(WeightsChanged):
+        DiffusionEngine(MODEL=NAME, LORAS=[entry_of(lora, SHA256="0" * 64)]).self_check()
+    with pytest.raises(MissingWeights):
+        DiffusionEngine(MODEL=NAME, LORAS=[entry_of(lora, PATH=str(tmp_path / "x.safetensors"))]).self_check()
+    shelf.put("tiny-ltx")
+    other = DiffusionEngine(MODEL="tiny-ltx", LORAS=[entry_of(lora)])
+    with pytest.raises(ConfigurationError, match="does not fit"):
+        other.generate(TASK)
