@@ -64,7 +64,7 @@ def moderate(request: Any, artefact: Artefact) -> Outcome:
         evidence={"policy_version": worst.policy_version, "view": worst.view, "layer": worst.layer},
         produces={
             "policy_version": worst.policy_version,
-            "fired": [reason.as_dict() for reason in explain.fired(worst)],
+            "fired": [_told(reason.as_dict(), chosen) for reason in explain.fired(worst)],
         },
         code="" if worst.action == "allow" else f"moderation_{worst.action}",
         category=worst.category,
@@ -72,6 +72,12 @@ def moderate(request: Any, artefact: Artefact) -> Outcome:
         message=_message(worst.action),
         help=worst.help,
     )
+
+
+def _told(reason: dict[str, Any], chosen: policy.Policy) -> dict[str, Any]:
+    """A reason with what the policy says about it today, which may not be what it says when it is read."""
+    category = reason["category"]
+    return {**reason, "clause": chosen.clause(category), "help": chosen.clauses[category].help}
 
 
 def _message(action: str) -> str:

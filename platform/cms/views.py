@@ -22,6 +22,7 @@ from byline.generation import states, store, submit
 from byline.generation.models import GenerationRequest
 from byline.platform.api.serializers import GenerationSerializer
 from byline.platform.api.views import visible_to
+from byline.platform.cms import reasons
 from byline.platform.cms.forms import BriefForm
 
 PERMISSION = "byline_generation.add_generationrequest"
@@ -77,7 +78,11 @@ class ProgressView(WagtailAdminTemplateMixin, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         found = _find(self.request, self.kwargs["generation_id"])
         return super().get_context_data(
-            generation=found, data=_status(found), terminal=found.state in states.AT_REST, **kwargs
+            generation=found,
+            data=_status(found),
+            terminal=found.state in states.AT_REST,
+            refusal=reasons.of(found, self.request.user.get_username()),
+            **kwargs,
         )
 
 
