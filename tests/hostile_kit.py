@@ -24,6 +24,7 @@ def originals(folder: Path, signed: list[Path]) -> list[Path]:
     """One small good file per format that we read, beside those that the caller signed."""
     import av
     import numpy as np
+    import reader_kit
     from PIL import Image
 
     rng = np.random.default_rng(7)
@@ -66,6 +67,10 @@ def originals(folder: Path, signed: list[Path]) -> list[Path]:
     for name in ("a.png", "a.jpg", "a.gif", "a.webp", "a.tiff"):
         Image.fromarray(frames[0]).save(folder / name)
         made.append(folder / name)
+    leaf = reader_kit.Authority.make("A root").leaf()  # formats of which only the manifest is read
+    for mime in ("application/pdf", "application/epub+zip", "image/svg+xml", "image/jxl", "image/avif"):
+        made.append(folder / f"signed.{mime.rpartition('/')[2]}")
+        made[-1].write_bytes(reader_kit.sign(leaf, mime, reader_kit.formats()[mime]))
     return made
 
 
