@@ -40,6 +40,10 @@ DEFAULTS: dict[str, Any] = {
     "SCRIPT_WRITERS": {
         "default": {"CLASS": "byline.generation.script.extractive.ExtractiveWriter", "CONFIG": {}},
     },
+    "MUSIC": {
+        "default": {"CLASS": "byline.generation.sound.music.ProceduralMusic", "CONFIG": {}},
+    },
+    "SEPARATORS": {},  # name -> {"CLASS", "CONFIG"}: voice from music in recordings (docs/sound.md)
     # Where C2PA signatures come from: a key-ring file, a PKCS#11 token or a command (docs/operator.md).
     "C2PA_SIGNER": {"CLASS": "byline.provenance.signers.KeyRingSigner", "CONFIG": {}},
     "C2PA_TSA_URL": "",  # an outside RFC 3161 authority, https only; "": the key ring's own
