@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +29,22 @@ def write(clip: Path, sheet: Path, columns: int = 4, rows: int = 3) -> int:
     shown = _frames(Path(clip), columns * rows)
     if not shown:
         raise UnreadableClip(f"{Path(clip).name} has no frame that can be decoded")
+    return draw(shown, sheet, columns)
+
+
+def draw(shown: Sequence[tuple[float, Image.Image]], sheet: Path, columns: int = 4) -> int:
+    """Write a PNG of these (seconds, picture), at least one; their number."""
     tall = round(_TILE * shown[0][1].height / shown[0][1].width)
     strip = 30
     lines = -(-len(shown) // columns)
     page = Image.new("RGB", (_GAP + columns * (_TILE + _GAP), _GAP + lines * (tall + strip + _GAP)), _PAPER)
-    draw = ImageDraw.Draw(page)
+    pen = ImageDraw.Draw(page)
     font = ImageFont.truetype(str(brands.FONTS / "OpenSans-Semibold.ttf"), 18)
     for number, (seconds, picture) in enumerate(shown):
         x = _GAP + number % columns * (_TILE + _GAP)
         y = _GAP + number // columns * (tall + strip + _GAP)
         page.paste(picture.resize((_TILE, tall), Image.Resampling.LANCZOS), (x, y))
-        draw.text((x + 2, y + tall + strip // 2), f"{seconds:.2f} s", _INK, font, anchor="lm")
+        pen.text((x + 2, y + tall + strip // 2), f"{seconds:.2f} s", _INK, font, anchor="lm")
     sheet = Path(sheet)
     private = sheet.with_name(f".{sheet.name}.{secrets.token_hex(8)}.part")
     try:

@@ -135,6 +135,26 @@ def check_witnesses(app_configs: _Apps = None, **_: Any) -> Iterable[CheckMessag
         yield Error(str(error), hint="Correct BYLINE['WITNESSES'].", id="byline.E008")
 
 
+@register(Tags.compatibility)
+def check_review_rules(app_configs: _Apps = None, **_: Any) -> Iterable[CheckMessage]:
+    """E050: duties and reasons of review that do not fit together, or that no clip's status knows."""
+    from byline.platform.models import StatusChange
+    from byline.safety.review import rules
+
+    try:
+        loaded = rules.load()
+    except ConfigurationError as error:
+        yield Error(str(error), hint=error.help, id="byline.E050")
+        return
+    codes = {reason.status for reason in loaded.reasons.values()} - {""}
+    if unknown := sorted(codes - set(StatusChange.Reason.values)):
+        yield Error(
+            f"Reasons of review have a public status that there is not: {', '.join(unknown)}.",
+            hint=f"Known: {', '.join(StatusChange.Reason.values)}.",
+            id="byline.E050",
+        )
+
+
 @register(Tags.security)
 def check_keys(app_configs: _Apps = None, **_: Any) -> Iterable[CheckMessage]:
     """E010 development keys in production, E011 exposed key files, W012 a part of the keys missing."""

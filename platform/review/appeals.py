@@ -121,11 +121,12 @@ def appeal_request(row: GenerationRequest, appellant: str, plea: str) -> Case:
 
 
 def of_report(report: Report) -> Standing | None:
-    """What became of a report; None while nobody has decided. The words meant for the uploader stay out."""
+    """What became of a report; None while nobody has decided. The words meant for the uploader stay out, and
+    so does the number of the log's entry, which would tell strangers how much is made here."""
     decision = Decision.objects.filter(case=report.case_id).select_related("case").first()
     if decision is None:
         return None
-    statement = statements.of_decision(decision)
+    statement = replace(statements.of_decision(decision), reference=f"case {decision.case_id}")
     if decision.outcome == "keep":
         statement = replace(statement, restricts=True)
     else:

@@ -72,7 +72,8 @@ def _again(request: HttpRequest, form: ReportForm, problem: str, part: bool) -> 
     """The form once more, with what was written and what is wrong with it."""
     if part:
         return render(request, "byline/report_thanks.html", {"problem": problem}, status=400)
-    context = {"problem": problem, "errors": form.errors, "given": form.data, **reports.choices()}
+    context: dict[str, Any] = {"problem": problem, "errors": form.errors, "given": form.data}
+    context |= reports.choices()
     context |= {name: form.cleaned_data.get(name) for name in ("record", "verdict")}
     return render(request, "byline/report_clip.html", context, status=400)
 

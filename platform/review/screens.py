@@ -107,6 +107,8 @@ class DecisionForm(forms.Form):
             "clause": [(number, f"{number} {text}") for number, text in services.clauses().items()],
             "tags": [(name, tag.notice) for name, tag in rules.tags.items()],
         }
+        for name in ("reason", "clause"):
+            offered[name].insert(0, ("", "Choose…"))
         for name, choices in offered.items():
             self.fields[name].choices = choices  # type: ignore[attr-defined]
 
@@ -115,7 +117,7 @@ class DecisionForm(forms.Form):
 class CaseAdmin(admin.ModelAdmin):
     """The most urgent first. A second rating looks like its first."""
 
-    list_display = ("question", "about", "due", "held", "shown_state", "opened")
+    list_display = ("question", "about", "priority", "due", "held", "shown_state", "opened")
     list_display_links = ("question",)
     list_filter = (WaitingFilter, "category")
     search_fields = ("=subject", "=id")

@@ -11,6 +11,7 @@ from cryptography.x509.oid import NameOID
 
 from byline.audit.base import keyring
 from byline.platform import checks, keys
+from byline.safety.review import rules
 
 
 def ids(check: Any) -> list[str]:
@@ -51,6 +52,15 @@ def test_values_of_the_wrong_type_are_errors(settings: Any, wrong: dict[str, Any
 def test_a_lease_shorter_than_a_heartbeat_is_an_error(settings: Any) -> None:
     settings.BYLINE = {**settings.BYLINE, "LEASE_S": 5, "HEARTBEAT_S": 5}
     assert ids(checks.check_times) == ["byline.E004"]
+
+
+def test_review_rules_that_do_not_fit_are_an_error(settings: Any, tmp_path: Path) -> None:
+    assert ids(checks.check_review_rules) == []
+    shipped = rules.SHIPPED.read_text()
+    for wrong in ("in_force: 7", shipped.replace("status: rights", "status: nonsense")):
+        (tmp_path / "rules.yaml").write_text(wrong)
+        settings.BYLINE = {**settings.BYLINE, "REVIEW_FILE": tmp_path / "rules.yaml"}
+        assert ids(checks.check_review_rules) == ["byline.E050"]
 
 
 def test_a_policy_file_that_is_not_there_is_an_error(settings: Any, tmp_path: Path) -> None:

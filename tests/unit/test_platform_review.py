@@ -1,7 +1,9 @@
 """Who may do what in review: every endpoint for every role, and the screens."""
 
+import importlib
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import review_kit as kit
 from django.contrib.auth.models import Group
 from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 from publication_kit import Signed, on_record, requested, sign
 
 from byline.audit.models import Entry
@@ -277,3 +280,30 @@ def test_the_state_of_a_report_names_the_rules_that_set_its_time(client: Client,
     assert "It is me." not in text  # whoever finds the address does not read the words
     told = client.get(f"{API}/reports/{row.pk}").json()
     assert (told["kind"], told["decided"]) == ("intimate", None)
+
+
+# ---------------------------------------------------------------- what was there before
+
+
+def test_reports_of_earlier_versions_become_cases():
+    moved = importlib.import_module("byline.platform.migrations.0002_reports_are_cases")
+    about, now = uuid.uuid4(), timezone.now()
+    blank = {"kind": "label", "message": "m", "contact": "", "verdict": "", "record": None, "outcome": ""}
+    blank |= {"created": now, "handled_at": None}
+    rows = [
+        SimpleNamespace(**blank | {"id": uuid.uuid4(), **more})
+        for more in (
+            {"record": about},
+            {"record": about, "contact": "me@example.org"},
+            {"handled_at": now, "outcome": "Looked at again: correct."},
+            {},
+        )
+    ]
+    old = SimpleNamespace(objects=SimpleNamespace(order_by=lambda name: rows))
+    tables = {"Feedback": old, "Case": Case, "Report": Report}
+    moved.to_cases(SimpleNamespace(get_model=lambda app, name: tables[name]), None)
+    assert Report.objects.count() == 4
+    assert Report.objects.get(pk=rows[1].id).contact == "me@example.org"
+    assert Case.objects.get(subject=f"record:{about}").reports.count() == 2
+    assert "Looked at again" in Case.objects.get(state="closed").closed_because
+    assert Case.objects.filter(state="open").count() == 2
