@@ -44,7 +44,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     activate.add_argument("policy", metavar="POLICY")
     attempt = actions.add_parser("try", help="judge one text or file, without making anything")
     attempt.add_argument("text", nargs="?", default="", metavar="TEXT")
-    attempt.add_argument("--file", type=Path, metavar="FILE", help=".txt, .srt or .docx, judged as a script")
+    attempt.add_argument(
+        "--file", type=Path, metavar="FILE", help=".txt, .srt, .docx or .html, judged as a script"
+    )
     attempt.add_argument("--policy", default="current", metavar="POLICY")
     attempt.add_argument("--profile", default="", metavar="NAME")
     attempt.add_argument("--brand", default="", metavar="NAME")
@@ -227,12 +229,17 @@ def _activate(args: argparse.Namespace) -> int:
 
 def _try(args: argparse.Namespace) -> int:
     from byline.audit.base import conf
-    from byline.safety import documents, explain
+    from byline.generation.script import documents
+    from byline.safety import explain
     from byline.safety.moderation import moderate
 
     texts = {"prompt": args.text} if args.text else {}
     if args.file:
-        texts["script"] = documents.extract_file(args.file).text
+        if not args.file.is_file():
+            raise InvalidInput(f"there is no file at {args.file}")
+        read = documents.read(args.file)
+        # Headings count as well: what a document says is everything that it says.
+        texts["script"] = "\n".join([read.title, *(block.text for block in read.blocks)])
     if not texts:
         raise InvalidInput("there is nothing to judge", help="Give a TEXT, or --file FILE.")
     found = _load(args.policy)

@@ -137,10 +137,16 @@ def _check(args: argparse.Namespace) -> int:
     storyboard = loads(args.file.read_bytes())
     chosen, profile = policy.load(), args.profile or conf.get("PROFILE")
     worst = 0
+    whole: dict[str, str] = {}
+    parts: list[tuple[str, dict[str, str]]] = []
     for number, shot in enumerate(storyboard.shots, start=1):
         texts = {"prompt": shot.visual, "voice_over": shot.audio, "title": shot.title}
+        parts.append((f"{number:3d}", texts))
+        whole |= {f"{name}.{number}": text for name, text in texts.items()}
+    # What is cut over several shots is seen only when they are read together.
+    for label, texts in [*parts, ("all", whole)]:
         found: Any = moderate(texts, chosen, profile)
-        worst = max(worst, {"allow": 0, "review": 1, "block": 2}[found.action])
+        worst = max(worst, policy.STRENGTH[found.action])
         why = f": {found.category}, {found.clause}" if found.action != "allow" else ""
-        sys.stdout.write(f"{number:3d}  {found.action}{why}\n")
+        sys.stdout.write(f"{label}  {found.action}{why}\n")
     return (0, HELD, BLOCKED)[worst]
