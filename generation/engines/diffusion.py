@@ -20,7 +20,16 @@ import numpy as np
 from byline.audit.base import heavy
 from byline.audit.base.errors import ConfigurationError, InvalidInput
 from byline.generation.engines import config as settings
-from byline.generation.engines import families, loras, options, presets, registry, weights
+from byline.generation.engines import (
+    families,
+    loras,
+    options,
+    pictures,
+    presets,
+    registry,
+    watching,
+    weights,
+)
 from byline.generation.engines.base import (
     EngineExample,
     EngineFailed,
@@ -143,7 +152,9 @@ class DiffusionEngine:
                 pipeline.guider = pipeline.guider.new(guidance_scale=guidance)
             self._record |= {"operation": operation.value, "prompt_heeded": "prompt" in call.names}
             arguments["generator"] = torch.Generator("cpu").manual_seed(task.seed)
-            arguments |= _watched(pipeline, arguments["num_inference_steps"], progress, check_cancelled)
+            arguments |= watching.arguments(
+                pipeline, arguments["num_inference_steps"], progress, check_cancelled
+            )
             try:
                 made = pipeline(**arguments, output_type="np")
             except torch.cuda.OutOfMemoryError as error:
@@ -200,7 +211,7 @@ class DiffusionEngine:
             for name in ("negative_prompt", "motion", "guidance_end", "strength")
             if getattr(task, name) not in (None, "")
         }
-        own |= _pictures(task, width, height, call)
+        own |= pictures.given(task, width, height, call)
         arguments = {
             argument: call.convert.get(name, _same)(own[name])
             for name, argument in call.names.items()
@@ -303,89 +314,3 @@ def _same(value: Any) -> Any:
 
 def _pipeline_class(call: Call) -> Any:
     return getattr(heavy.load("diffusers"), call.pipeline)
-
-
-def _pictures(task: VideoTask, width: int, height: int, call: Call) -> dict[str, Any]:
-    """The given pictures, clips and masks as PIL images, once their sizes are known to be right."""
-    from PIL import Image
-
-    def picture(value: np.ndarray, what: str) -> Any:
-        plain = what == "mask"
-        if (
-            value.dtype != np.uint8
-            or value.ndim != (2 if plain else 3)
-            or (not plain and value.shape[2] != 3)
-        ):
-            raise InvalidInput(f"the {what} is not a picture of eight bits", help="Give uint8 RGB (h, w, 3).")
-        if what != "face" and value.shape[:2] != (height, width):
-            raise InvalidInput(
-                f"the {what} is {value.shape[1]} x {value.shape[0]}, the result {width} x {height}",
-                help="Crop or scale it first: stretching it would change what it shows.",
-            )
-        return Image.fromarray(value)
-
-    found: dict[str, Any] = {}
-    for name in ("image", "last_image"):
-        if (value := getattr(task, name)) is not None:
-            found[name] = picture(value, name)
-    for name in ("video", "pose", "face"):
-        if (value := getattr(task, name)) is not None:
-            found[name] = [picture(frame, name) for frame in value]
-    if task.mask is not None:
-        masks = [picture(frame, "mask") for frame in (task.mask if task.mask.ndim == 3 else [task.mask])]
-        if "video" in call.names and len(masks) == 1:
-            masks *= len(found.get("video", ()))
-        found["mask"] = masks if "video" in call.names else masks[0]
-    if task.references:
-        found["references"] = [picture(reference, "reference") for reference in task.references]
-    lengths = {
-        len(found[name]) for name in ("video", "mask", "pose", "face") if isinstance(found.get(name), list)
-    }
-    if len(lengths) > 1:
-        raise InvalidInput("the given clips differ in length", help="Cut them to the same number of frames.")
-    if missing := {"image", "video", "pose", "face"} & set(call.names) - set(found):
-        optional = {"video"} if "mask" in call.names else set()
-        if missing - optional:
-            raise InvalidInput(
-                f"this operation needs {', '.join(sorted(missing))}", help="Send it along with the prompt."
-            )
-    return found
-
-
-def _watched(
-    pipeline: Any, steps: int, progress: Callable[[float], None], check_cancelled: Callable[[], None]
-) -> dict[str, Any]:
-    """The arguments that make the pipeline report and stop, in whichever of three ways it can.
-
-    Current pipelines take callback_on_step_end, the frozen ones `callback`. Where there is neither, the
-    scheduler's step is watched, which every loop calls once and whose exceptions leave the loop.
-    """
-    known = inspect.signature(type(pipeline).__call__).parameters
-    done = 0
-
-    def step() -> None:
-        nonlocal done
-        done += 1
-        progress(min(done / (steps + 1), 0.99))  # the last share is the decoder's
-        check_cancelled()
-
-    def after_step(_: Any, __: int, ___: Any, kept: dict[str, Any]) -> dict[str, Any]:
-        step()
-        return kept
-
-    if "callback_on_step_end" in known:
-        return {"callback_on_step_end": after_step}
-    if "callback" in known:
-        return {"callback": lambda *_: step()}
-    scheduler = pipeline.scheduler
-    scheduler.step = _stepping(type(scheduler).step.__get__(scheduler), step)
-    return {}
-
-
-def _stepping(original: Callable[..., Any], step: Callable[[], None]) -> Callable[..., Any]:
-    def watched(*given: Any, **named: Any) -> Any:
-        result = original(*given, **named)
-        step()
-        return result
-
-    return watched

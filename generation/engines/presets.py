@@ -19,7 +19,7 @@ from byline.audit.base.errors import ConfigurationError
 from byline.generation.engines.base import Operation
 from byline.generation.engines.registry import ModelEntry
 
-FILE = Path(__file__).resolve().parent / "registry" / "presets" / "products-2023.yaml"
+FILE = Path(__file__).resolve().parent / "catalogue" / "presets" / "products-2023.yaml"
 UNLIMITED_S = 60.0  # a length without limit is bounded by quota; this is what the preset plans for
 
 

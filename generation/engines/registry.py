@@ -1,4 +1,4 @@
-"""The models that can be run, as data: one entry each in registry/*.yaml and the operator's own files.
+"""The models that can be run, as data: in catalogue/*.yaml and the operator's own files.
 
 An entry states what is known about a model and who says so. What is not known is written as such:
 `revision: unpinned`, `training_data: undisclosed`. `MODEL_REGISTRY` names a folder of further files,
@@ -21,7 +21,7 @@ from byline.audit.base.errors import ConfigurationError
 from byline.generation.engines.base import Operation
 from byline.generation.engines.families import FAMILIES, Family
 
-SHIPPED = Path(__file__).resolve().parent / "registry"
+SHIPPED = Path(__file__).resolve().parent / "catalogue"
 UNPINNED = "unpinned"
 COMMIT = re.compile(r"[0-9a-f]{40}")
 DTYPES = ("float32", "bfloat16", "float16")

@@ -184,14 +184,15 @@ class LanguageModelWriter:
         return text
 
     def _load(self) -> tuple[Any, Any]:
-        return _loaded(self._model, self._revision, self._device)
+        return loaded(self._model, self._revision, self._device)
 
     def _digest(self) -> str:
-        return _folder_digest(self._model) if self._local else ""
+        return folder_digest(self._model) if self._local else ""
 
 
 @functools.lru_cache(maxsize=1)  # one language model at a time is all that fits beside a video model
-def _loaded(name: str, revision: str, device: str) -> tuple[Any, Any]:
+def loaded(name: str, revision: str, device: str) -> tuple[Any, Any]:
+    """(tokenizer, model) of a causal language model on this host. MissingWeights, ConfigurationError."""
     transformers, torch = heavy.load("transformers"), heavy.load("torch")
     where = {"revision": revision} if revision else {}
     try:
@@ -211,7 +212,7 @@ def _loaded(name: str, revision: str, device: str) -> tuple[Any, Any]:
 
 
 @functools.cache
-def _folder_digest(name: str) -> str:
+def folder_digest(name: str) -> str:
     """SHA-256 over the names and digests of the weights' files."""
     digest = hashlib.sha256()
     for path in sorted(Path(name).glob("*.safetensors")):

@@ -28,6 +28,7 @@ COMMANDS = (
     "audit",
     "trust",
     "keys",
+    "models",
     "provenance",
     "serve",
     "demo",
