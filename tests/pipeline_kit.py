@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -49,6 +49,8 @@ class PatternEngine:
             text_encoder="none",
             drawn=True,
         )
+
+    record: ClassVar[dict[str, Any]] = {"device": "cpu", "lossy": []}
 
     def generate(
         self,

@@ -161,7 +161,6 @@ def test_impossible_tasks_are_refused_before_loading(tmp_path: Path, task: Video
         {"DTYPE": "int8"},
         {"DEVICE": "tpu"},
         {"MODEL": "Wan-AI/Wan2.1-T2V-1.3B-Diffusers"},
-        {"MODEL": "Wan-AI/Wan2.1-T2V-1.3B-Diffusers", "REVISION": "main"},
     ],
 )
 def test_wrong_settings_are_errors_at_construction(config: dict[str, object]) -> None:
@@ -183,13 +182,9 @@ def test_missing_local_weights_name_the_remedy(tmp_path: Path) -> None:
         engine.generate(VideoTask("a ball"))
 
 
-def test_an_absent_hub_model_is_not_fetched_and_names_the_command() -> None:
-    revision = "0" * 40
-    engine = WanEngine(MODEL="nobody/nothing", REVISION=revision)
-    assert engine.info.revision == revision
-    with pytest.raises(MissingWeights) as caught:
-        engine.generate(VideoTask("a ball"))
-    assert f"hf download nobody/nothing --revision {revision}" in caught.value.help
+def test_a_control_that_the_starter_lacks_is_refused_by_name(hub_like: Path) -> None:
+    with pytest.raises(InvalidInput, match="motion"):
+        small(hub_like).generate(VideoTask("a ball", motion=0.5))
 
 
 @pytest.mark.parametrize(
