@@ -197,7 +197,7 @@ class _Attempt:
         }
         ruling = verdict.rule(
             outcome,
-            excused=lambda name: self.policy.may_be_unavailable(row.profile, name),
+            excused=lambda name: self.policy.may_be_unavailable(row.profile, name, row.brand),
             released=released,
         )
         said = outcome if isinstance(outcome, Outcome) else None

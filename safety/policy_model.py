@@ -224,9 +224,10 @@ class Policy:
         bands = self.profile(profile).bands[category]
         return next((b.low for b in bands if b.action != "allow"), NEVER)
 
-    def may_be_unavailable(self, profile: str, check_name: str) -> bool:
-        """Whether a job may go on when this check could not run ("not checked")."""
-        return check_name in self.profile(profile).may_be_unavailable
+    def may_be_unavailable(self, profile: str, check_name: str, brand: str = "") -> bool:
+        """Whether a job may go on when this check could not run ("not checked"): all profiles agree."""
+        also = self.brands[brand].profile if brand in self.brands else ""
+        return all(check_name in self.profile(name).may_be_unavailable for name in (profile, also) if name)
 
     def clause(self, category: str) -> str:
         """ "number text" of the clause of a category or reason."""

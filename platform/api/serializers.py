@@ -77,7 +77,17 @@ class StageSerializer(serializers.Serializer[Any]):
     checks = serializers.ListField(child=serializers.DictField())
 
 
+class FiredSerializer(serializers.Serializer[Any]):
+    category = serializers.CharField()
+    clause = serializers.CharField()
+    help = serializers.CharField(help_text="What to change.")
+    text = serializers.CharField(help_text="Which text: prompt, voice_over, title ...")
+    view = serializers.CharField(help_text="raw: as it was written; otherwise as it was understood.")
+    words = serializers.ListField(child=serializers.CharField())
+
+
 class GenerationSerializer(serializers.ModelSerializer[GenerationRequest]):
+    fired = serializers.SerializerMethodField()
     stages = serializers.SerializerMethodField()
     error = serializers.SerializerMethodField()
     credentials_url = serializers.SerializerMethodField()
@@ -96,10 +106,21 @@ class GenerationSerializer(serializers.ModelSerializer[GenerationRequest]):
             "created_at",
             "updated_at",
             "error",
+            "fired",
             "stages",
             "credentials_url",
         ]
         read_only_fields = fields
+
+    @extend_schema_field(FiredSerializer(many=True))
+    def get_fired(self, request: GenerationRequest) -> list[dict[str, Any]]:
+        """The words that moderation stopped at. They are the requester's own, and told to nobody else."""
+        asked = self.context.get("request")
+        if asked is None or asked.user.get_username() != request.requester or request.stage != "moderate":
+            return []
+        run = request.runs.filter(stage="moderate", current=True).first()
+        found = run.produces.get("fired", []) if run else []
+        return [{name: item[name] for name in FiredSerializer().fields} for item in found]
 
     @extend_schema_field(StageSerializer(many=True))
     def get_stages(self, request: GenerationRequest) -> list[dict[str, Any]]:

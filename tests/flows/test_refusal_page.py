@@ -60,6 +60,16 @@ def test_others_see_the_clause_and_not_the_words() -> None:
     assert "zebra" not in shown
 
 
+def test_the_api_tells_the_requester_the_words_and_nobody_else() -> None:
+    row = judged(PROMPT)
+    address = f"/api/v1/generations/{row.pk}"
+    (first, *_) = account("ed").get(address).json()["fired"]
+    assert (first["category"], first["text"]) == ("weapons_illegal", "prompt")
+    assert first["words"]
+    assert first["help"] == "Leave out how it is done."
+    assert account("chief", "view_generationrequest").get(address).json()["fired"] == []
+
+
 def test_the_words_are_in_the_row_alone() -> None:
     row = judged(PROMPT)
     logged = json.dumps(list(Entry.objects.values_list("payload", flat=True)))

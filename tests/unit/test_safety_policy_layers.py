@@ -198,6 +198,12 @@ def test_brand_terms_hold_for_their_brand_and_its_own_name_passes(site: policy.P
     assert judge(site, "Captain Quillfish sails home").category == "copyright_brand"
 
 
+def test_a_brand_that_is_judged_as_for_children_excuses_no_more_than_they_do(site: policy.Policy) -> None:
+    assert site.may_be_unavailable("newsroom", "output.speech")
+    assert not site.may_be_unavailable("newsroom", "output.speech", "harbour")
+    assert site.may_be_unavailable("newsroom", "output.speech", "another")
+
+
 def test_the_own_brand_is_no_foreign_brand(tmp_path: Path) -> None:
     prompt = "a Nike logo on a wall"
     own = load(tmp_path, brands={"sport": {"own": ["Nike"]}})
