@@ -1,9 +1,9 @@
 """`python -m bench.watermark_audio_short`: how short may speech be that gets a mark of its own?
 
 Utterances of some length are laid into a clip as the pipeline lays them (lead-in, silence to the end),
-marked, and coded as the pipeline codes them (AAC 128 kbit/s). Rows say how often the blind search with three active
-keys reads the very id there and after a further attack. The voices are those of bench.watermark_audio, none
-of which the mark was tuned on; four stretches of each.
+marked, and coded as the pipeline codes them (AAC 128 kbit/s). Rows say how often the blind search with
+three active keys reads the very id there and after a further attack. The voices are those of
+bench.watermark_audio, none of which the mark was tuned on; four stretches of each.
 """
 
 import argparse
