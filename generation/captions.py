@@ -19,6 +19,7 @@ LINE = 42  # characters, double-width ones counted twice
 LINES = 2
 LONGEST_S = 6.0
 SHORTEST_S = 1.0
+_COVERAGE = 0.75  # of the letters in words whose pronunciation is known: below it, it is not English
 _PAUSE_S = 0.7  # silence inside a cue that reads as the end of a thought
 _SENTENCE = re.compile(r"[.!?…。！？।][\"'”’»)\]]*$")
 _CLAUSE = re.compile(r"[,;:–—，、；：][\"'”’»)\]]*$")
@@ -33,11 +34,22 @@ class Cue(NamedTuple):
 
 
 def from_speech(speech: Speech, script: str) -> list[Cue]:
-    """Cues for `speech`; a voice that gave no word times is aligned with the script (English only)."""
+    """Cues for `speech`; a voice that gave no word times is aligned with the script (English only).
+
+    Where the script cannot be aligned, times that the words share by their letters stand in.
+    """
     words: Sequence[tuple[str, float, float]] = speech.words
-    if not words:
-        words = alignment.align(speech.samples, speech.rate, script).words
+    if not words or speech.timing != "engine":
+        words = _aligned(speech, script) or words
     return from_words(words)
+
+
+def _aligned(speech: Speech, script: str) -> Sequence[tuple[str, float, float]]:
+    try:
+        found = alignment.align(speech.samples, speech.rate, script)
+    except alignment.AlignerMissing:
+        return ()
+    return found.words if found.coverage >= _COVERAGE else ()
 
 
 def from_words(words: Sequence[tuple[str, float, float]]) -> list[Cue]:

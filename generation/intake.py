@@ -11,6 +11,7 @@ from typing import Any
 
 from byline.audit.base.errors import InvalidInput
 from byline.generation.models import MAX_SECONDS, MAX_SEED
+from byline.generation.sound import scoring
 
 MAX_LENGTHS = {
     "prompt": 2000,
@@ -35,6 +36,10 @@ _OPTIONS: dict[str, tuple[type, float, float]] = {
     "language": (str, 2, 20),
     "engine": (str, 1, 64),
     "voice": (str, 1, 64),
+    "music": (str, 1, 20),  # a mood, see sound/scoring.py
+    "music_maker": (str, 1, 64),
+    "effects": (str, 1, 100),
+    "loudness": (float, -31.0, -12.0),  # LUFS
 }
 
 
@@ -106,4 +111,5 @@ def options(value: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("width", "height"):
         if value.get(name, 0) % 2:
             raise InvalidInput(f"Option {name} is even: H.264 with 4:2:0 colour has no odd sizes.")
+    scoring.check(value)
     return dict(value)

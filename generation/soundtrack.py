@@ -1,6 +1,6 @@
-"""The clip's sound: the speech at 48 kHz, placed in time, exactly as long as the picture.
+"""The clip's speech at 48 kHz, placed in time, exactly as long as the picture.
 
-Music and noises are left out. Word times move with the speech, so that captions stay in step.
+What sounds beside it is sound/scoring.py. Word times move with the speech, so that captions stay in step.
 """
 
 from dataclasses import dataclass

@@ -4,8 +4,8 @@ Frame by frame: composed (title, captions, label) -> marked -> encoded. There is
 file on disk, and never a list of full-size frames in memory.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,38 +32,41 @@ def watermark(request: Any, artefact: Artefact) -> Outcome:
     brand, title = brands.load(request.brand), artefact.produced["normalise"]["title"]
     size = options.get("width", WIDTH), options.get("height", HEIGHT)
     fps = options.get("fps", FPS)
-    samples, rate, cues, speech_mark = _sound(request, artefact)
+    sound = _sound(request, artefact)
     frames = compose(
         artefact.memory["shots"],
         made["fps"],
         brand=brand,
         title=title,
-        captions=cues,
+        captions=sound.cues,
         size=size,
         fps=fps,
         seconds=request.seconds,
     )
     marked = writer.embed(_watched(frames, round(request.seconds * fps), artefact), mark_id(request))
     bindings = [_binding(writer, mark_id(request), "picture")]
-    if speech_mark is not None:
-        bindings.append(_binding(speech_mark, request.audio_id, "speech"))
+    spoken = artefact.memory["speech"] is not None
+    if sound.mark is not None:
+        bindings.append(_binding(sound.mark, request.audio_id, "speech" if spoken else "sound"))
     language = options.get("language", "en-us")
     path = artefact.workdir / "encoded.mp4"
-    encoded = write_mp4(path, marked, fps, samples, rate, cues, language, title=title)
-    spoken = artefact.memory["speech"] is not None
+    encoded = write_mp4(path, marked, fps, sound.samples, sound.rate, sound.cues, language, title=title)
     return Outcome(
         Verdict.TRANSFORM,
         evidence={
             "picture": "marked",
-            "speech": "marked" if speech_mark else "too short for a mark of its own" if spoken else "none",
+            "speech": _told(sound, spoken),
+            **sound.facts,
             "marks": [binding["alg"] for binding in bindings],
             "frames": encoded.frames,
             "size": f"{encoded.width}x{encoded.height}",
             "bytes": encoded.bytes,
-            "captions": len(cues),
+            "captions": len(sound.cues),
         },
         produces={
-            "audio_marked": speech_mark is not None,
+            "audio_marked": sound.mark is not None,
+            "music": sound.music,
+            "effects": list(sound.effects),
             "bindings": bindings,
             "inputs": [asdict(item) for item in brands.inputs(brand)],
             "seconds": encoded.seconds,
@@ -80,27 +83,60 @@ def _binding(marker: Any, payload: int, where: str) -> dict[str, str]:
     return {"alg": alg_of(marker).alg, "value": value_of(marker, payload), "where": where}
 
 
-def _sound(request: Any, artefact: Artefact) -> tuple[np.ndarray | None, int, list[Any], Any]:
-    """(samples, rate, captions, the marker that marked the speech or None) of the whole clip."""
+@dataclass(frozen=True)
+class _Sound:
+    """The clip's sound. `mark` is the marker that marked it, None where none did; `facts` for the record."""
+
+    samples: np.ndarray | None
+    rate: int
+    cues: list[Any]
+    mark: Any
+    music: Mapping[str, str]
+    effects: tuple[str, ...]
+    facts: Mapping[str, Any]
+
+
+def _sound(request: Any, artefact: Artefact) -> _Sound:
+    """Speech, music and effects of the whole clip as one sound of the loudness asked for, marked."""
     from byline.audit.base import keyring
     from byline.generation import captions, soundtrack
+    from byline.generation.sound import loudness, scoring
     from byline.provenance.marks import markers
 
-    speech = artefact.memory["speech"]
-    if speech is None:
-        return None, soundtrack.RATE, [], None
-    track = soundtrack.lay(speech, seconds=request.seconds)
-    script = artefact.produced["normalise"]["voice_over"]
-    laid = replace(speech, samples=track.samples, rate=track.rate, words=track.words)
-    cues = captions.from_speech(laid, script)
-    if speech.seconds < MIN_MARKED_SPEECH_S:
-        return track.samples, track.rate, cues, None
-    mark = markers.load("audio", [keyring.read("watermark")])
-    samples = mark.embed(track.samples, track.rate, request.audio_id)
-    found = mark.detect(samples, track.rate)
-    if found is not None and found.payload == request.audio_id:
-        return samples, track.rate, cues, mark
-    return track.samples, track.rate, cues, None
+    rate, speech = soundtrack.RATE, artefact.memory["speech"]
+    prompt = artefact.produced["debias"]["prompt"]
+    bed = scoring.bed(request.options, seconds=request.seconds, seed=request.seed, prompt=prompt)
+    if speech is None and bed is None:
+        return _Sound(None, rate, [], None, {}, (), {})
+    voice, cues = None, []
+    if speech is not None:
+        track = soundtrack.lay(speech, seconds=request.seconds)
+        laid = replace(speech, samples=track.samples, rate=rate, words=track.words)
+        cues = captions.from_speech(laid, artefact.produced["normalise"]["voice_over"])
+        voice = track.samples
+    samples = scoring.finish(voice, bed, request.options).samples
+    mark = None
+    if (request.seconds if bed else speech.seconds) >= MIN_MARKED_SPEECH_S:
+        marker = markers.load("audio", [keyring.read("watermark")])
+        # The mark moves level and peaks by a little: back to what was asked for, then looked for.
+        marked = scoring.levelled(marker.embed(samples, rate, request.audio_id), request.options)
+        found = marker.detect(marked, rate)
+        if found is not None and found.payload == request.audio_id:
+            samples, mark = marked, marker
+    heard = loudness.measure(samples, rate)
+    facts = {
+        "loudness_lufs": round(heard.integrated, 1),
+        "true_peak_dbtp": round(heard.true_peak, 1),
+        "music": bed.music.get("name", "none") if bed else "none",
+        "effects": len(bed.effects) if bed else 0,
+    }
+    return _Sound(samples, rate, cues, mark, bed.music if bed else {}, bed.effects if bed else (), facts)
+
+
+def _told(sound: _Sound, spoken: bool) -> str:
+    if sound.mark is not None:
+        return "marked"
+    return "too short for a mark of its own" if spoken or sound.samples is not None else "none"
 
 
 def _watched(frames: Iterable[np.ndarray], total: int, artefact: Artefact) -> Iterator[np.ndarray]:

@@ -28,13 +28,14 @@ def sign(request: Any, artefact: Artefact) -> Outcome:
         ModelFact(
             made["model"],
             made["model_version"],
-            "moving pictures",
+            made.get("role", "moving pictures"),
             made["revision"],
             licence=made["licence"],
             text_encoder=made["text_encoder"],
             weights_sha256=made["weights_sha256"],
         )
     ]
+    models += [ModelFact(**fact) for fact in made.get("further_models", ())]
     if "voice" in spoken:
         licence = spoken["voice_licence"]
         models.append(
@@ -44,9 +45,15 @@ def sign(request: Any, artefact: Artefact) -> Outcome:
                 "synthetic speech",
                 spoken.get("voice_identifier", ""),
                 licence=licence,
+                weights_sha256=spoken.get("voice_weights_sha256", ""),
             )
         )
     marked = artefact.produced["watermark"]
+    if marked.get("music"):
+        music = marked["music"]
+        models.append(
+            ModelFact(music["name"], music["version"], "music", music["identifier"], licence=music["licence"])
+        )
     drawn_with = [
         Ingredient(
             item["title"],

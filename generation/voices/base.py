@@ -45,11 +45,16 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True)
 class Speech:
-    """`samples`: float32 mono in [-1, 1], shape (N,), at `rate` Hz. `words` in spoken order."""
+    """`samples`: float32 mono in [-1, 1], shape (N,), at `rate` Hz. `words` in spoken order.
+
+    `timing` says where the words' times come from: "engine", or "sentence" where the voice gave only the
+    times of whole sentences and the words share them by their letters.
+    """
 
     samples: np.ndarray
     rate: int
     words: tuple[Word, ...]
+    timing: str = "engine"
 
     @property
     def seconds(self) -> float:
@@ -58,9 +63,11 @@ class Speech:
 
 @dataclass(frozen=True)
 class VoiceInfo:
-    """What the manifest says about the voice. `synthetic` stays True: no real speaker is imitated.
+    """What the manifest says about the voice. `synthetic` True: no real speaker is imitated.
 
     `identifier` is a purl or hub id of the program and the voice data, "" where there is none.
+    `speaker_sha256` is that of the file the timbre comes from. Where a real person spoke it, `synthetic` is
+    False and the speech stage asks for that person's consent to this very file.
     """
 
     name: str
@@ -68,6 +75,8 @@ class VoiceInfo:
     licence: str
     synthetic: bool = True
     identifier: str = ""
+    speaker_sha256: str = ""
+    weights_sha256: str = ""
 
 
 @dataclass(frozen=True)

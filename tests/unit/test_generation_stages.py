@@ -29,6 +29,7 @@ def request(**more: Any) -> Any:
         "seconds": 6.0,
         "options": {},
         "audio_id": 77,
+        "references": [],
     }
     return SimpleNamespace(**{**values, **more})
 
@@ -107,9 +108,9 @@ def test_short_speech_is_left_as_it_is(tmp_path: Path) -> None:
     samples = np.random.default_rng(1).normal(0, 0.1, round(seconds * 22_050)).astype(np.float32)
     made.memory["speech"] = Speech(samples, 22_050, ())
     made.produced["normalise"]["voice_over"] = ""
-    track, _, _, found = _sound(request(), made)
-    assert track is not None
-    assert found is None
+    found = _sound(request(), made)
+    assert found.samples is not None
+    assert found.mark is None
 
 
 def test_the_engine_gets_one_seed_per_shot_and_can_be_stopped(
@@ -155,3 +156,24 @@ def test_the_engine_gets_one_seed_per_shot_and_can_be_stopped(
     with pytest.raises(Stopped):
         engine_stage.engine(request(seconds=3.0), made)
     assert len(tasks) == 8
+
+
+def test_a_real_persons_timbre_needs_a_reference_that_the_consent_stage_has_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from byline.generation import voices
+    from byline.generation.stages.speech import ConsentMissing
+    from byline.generation.voices.base import VoiceInfo
+    from byline.generation.voices.espeak import EspeakVoice
+
+    class Person(EspeakVoice):
+        info = VoiceInfo("p", "1", "l", synthetic=False, speaker_sha256="a" * 64)  # type: ignore[assignment]
+
+    monkeypatch.setattr(voices, "load", lambda name: Person())
+    made = artefact(tmp_path, voice_over="The kite is back.")
+    for references in ([], [{"kind": "face", "subject": "s", "sha256": "a" * 64, "consent": "c"}]):
+        with pytest.raises(ConsentMissing) as refusal:
+            speech(request(references=references), made)
+        assert refusal.value.status == 403
+    allowed = [{"kind": "voice", "subject": "s", "sha256": "a" * 64, "consent": "c"}]
+    assert speech(request(references=allowed), made).evidence["spoken"]
