@@ -57,8 +57,9 @@ def _asked(row: GenerationRequest | None) -> dict[str, Any] | None:
 
 
 def _found(case: Case, row: GenerationRequest | None) -> dict[str, Any]:
-    checks = []
+    checks, fired = [], []
     for run in row.runs.filter(current=True) if row else ():
+        fired += [_fired(item) for item in run.produces.get("fired", ())]
         for check in run.checks:
             words = {"unavailable": "not checked", "failed": "failed"}
             checks.append(
@@ -74,7 +75,13 @@ def _found(case: Case, row: GenerationRequest | None) -> dict[str, Any]:
             )
     order = {"block": 0, "review": 1, "failed": 2, "not checked": 3}
     checks.sort(key=lambda item: order.get(item["result"], 4))
-    return {"facts": case.facts, "checks": checks}
+    return {"facts": case.facts, "checks": checks, "fired": fired}
+
+
+def _fired(item: dict[str, Any]) -> dict[str, Any]:
+    """The words that a rule or model of moderation took offence at, and in which text."""
+    words = [item["reading"][start:end] for start, end in item["spans"]]
+    return {"text": item["text"], "category": item["category"], "by": item["by"], "words": words}
 
 
 def _clip(subject: Subject) -> dict[str, Any] | None:

@@ -135,6 +135,26 @@ def test_a_second_rating_looks_like_its_first(people: dict[str, Client]):
     assert str(second.pk) not in str(people["reviewer"].get(f"{API}/review/cases").json())
 
 
+def test_a_reviewer_sees_the_words_that_fired(people: dict[str, Client]):
+    row, case = kit.held("ed")
+    fired = {
+        "text": "prompt",
+        "category": "violence",
+        "by": "rule.bomb",
+        "reading": "a bomb",
+        "spans": [[2, 6]],
+    }
+    row.runs.create(
+        stage="moderate", position=1, verdict="hold", passed=False, attempt=1, digest="0" * 64, seconds=0.1,
+        checks=[{"name": "moderation.rules", "status": "unavailable", "action": "allow"}],
+        produces={"fired": [fired]},
+    )  # fmt: skip
+    found = people["reviewer"].get(f"{API}/review/cases/{case.pk}").json()["evidence"]["found"]
+    assert found["fired"][0]["words"] == ["bomb"]
+    assert found["checks"][0]["result"] == "not checked"
+    assert "<mark>bomb</mark>" in people["reviewer"].get(page(case)).content.decode()
+
+
 def test_assigning_needs_somebody_who_reviews(people: dict[str, Client]):
     _, case = kit.held("ed")
     address = f"{API}/review/cases/{case.pk}/assign"
