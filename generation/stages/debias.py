@@ -49,7 +49,12 @@ def debias(request: Any, artefact: Artefact) -> Outcome:
 
 
 def final_prompt(artefact: Artefact) -> str:
-    """The prompt that the engine gets: drawn by the effect, accepted, edited, or as it was written."""
+    """The prompt that the engine got: in the expander's words, or as `drawn_prompt` says."""
+    return str(artefact.produced.get("engine", {}).get("expanded_prompt") or drawn_prompt(artefact))
+
+
+def drawn_prompt(artefact: Artefact) -> str:
+    """The prompt after debiasing: drawn by the effect, accepted, edited, or as it was written."""
     done = artefact.produced["debias"]
     return str(done.get("effects", {}).get("quota_draw", done)["prompt"])
 
