@@ -104,7 +104,7 @@ def verdict_on(clip: GenerationRequest) -> str:
         records=DatabaseRecords(),
         status=status.PublicationStatus(),
     )
-    return str(found.verdict.value)
+    return str(found.as_dict()["verdict"])
 
 
 def test_a_report_takes_a_clip_down_and_the_uploader_appeals(small_pipeline: None, client: Client):
