@@ -109,9 +109,8 @@ def answer(row: GenerationRequest, proposal: uuid.UUID | str | None) -> None:
     if decision is not Decision.ACCEPTED:
         if not row.debias_reason:
             raise ReasonNeeded(f"A rewrite that is {decision.value} needs a reason.")
-        _give_back(row.brand, kept.draws)
-        final = clean(row.edited_prompt) or kept.original
-        kept.draws, kept.shown = [], stated.people(final, kept.attributes)
+        _give_back(row.brand, kept.draws)  # the row keeps them: the report tells who is turned down
+        kept.shown = stated.people(clean(row.edited_prompt) or kept.original, kept.attributes)
     kept.request, kept.decision = row, decision
     kept.save()
     log.append(
@@ -120,7 +119,8 @@ def answer(row: GenerationRequest, proposal: uuid.UUID | str | None) -> None:
 
 
 def draw_for(row: GenerationRequest, prompt: str) -> dict[str, Any]:
-    """Draw for a request whose editor saw no proposal; what the debias stage's effect gives back."""
+    """Draw for a request whose editor saw no proposal; what the debias stage's effect gives back. Call it
+    in a transaction."""
     lock(row.brand)
     _lapse(row.brand)
     done, kept = _draw(prompt, row.brand, row.requester, row.seed)

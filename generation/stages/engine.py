@@ -12,7 +12,7 @@ MAX_SHOTS = 4  # a longer clip shows its shots longer; see compose
 def engine(request: Any, artefact: Artefact) -> Outcome:
     """Make the shots of the clip from the debiased prompt, in other words where the installation has a
     prompt expander; the n-th with seed + n."""
-    from byline.generation import engines, expansion
+    from byline.generation import engines, expansion, measuring
     from byline.generation.engines import VideoTask
 
     chosen = engines.load(request.options.get("engine", "default"))
@@ -49,10 +49,8 @@ def engine(request: Any, artefact: Artefact) -> Outcome:
         produces={
             "expanded_prompt": wording.expanded,
             "role": f"moving pictures ({'; '.join(lossy)})" if lossy else "moving pictures",
-            "further_models": [
-                *(_lora(adapter) for adapter in info.adapters),
-                *([wording.model] if wording.model else []),
-            ],
+            "further_models": [_lora(adapter) for adapter in info.adapters]
+            + [wording.model] * bool(wording.model),
             "training_data": info.training_data,
             "model": info.name,
             "model_version": info.version,
@@ -63,6 +61,7 @@ def engine(request: Any, artefact: Artefact) -> Outcome:
             "fps": info.fps,
             "drawn": info.drawn,
             "seed": request.seed,
+            "people": measuring.people(shots, info.name, wording.text),
         },
     )
 

@@ -29,6 +29,23 @@ class GenerationCreateSerializer(serializers.Serializer[Any]):
         default=True,
         help_text="Balance people whom the prompt leaves open. False keeps the prompt as it is.",
     )
+    rewrite = serializers.UUIDField(
+        required=False, allow_null=True, default=None, help_text="A proposal of POST /rewrites, to answer it."
+    )
+    edited_prompt = serializers.CharField(
+        max_length=2000,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Your own wording instead of the proposed one; it is moderated, too.",
+    )
+    debias_reason = serializers.CharField(
+        max_length=1000,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Why the proposal is edited or refused, or an invented person's looks are changed.",
+    )
     references = serializers.ListField(
         child=serializers.DictField(),
         required=False,
@@ -77,6 +94,14 @@ class StageSerializer(serializers.Serializer[Any]):
     checks = serializers.ListField(child=serializers.DictField())
 
 
+class RewriteSerializer(serializers.Serializer[Any]):
+    decision = serializers.CharField(help_text="automatic, accepted, edited, refused or left")
+    original = serializers.CharField()
+    final = serializers.CharField()
+    people = serializers.IntegerField(help_text="People whom the rewrite described.")
+    left = serializers.CharField(help_text="Why nothing was rewritten, if so.")
+
+
 class FiredSerializer(serializers.Serializer[Any]):
     category = serializers.CharField()
     clause = serializers.CharField()
@@ -91,6 +116,7 @@ class GenerationSerializer(serializers.ModelSerializer[GenerationRequest]):
     stages = serializers.SerializerMethodField()
     error = serializers.SerializerMethodField()
     credentials_url = serializers.SerializerMethodField()
+    rewrite = serializers.SerializerMethodField()
 
     class Meta:
         model = GenerationRequest
@@ -109,6 +135,7 @@ class GenerationSerializer(serializers.ModelSerializer[GenerationRequest]):
             "fired",
             "stages",
             "credentials_url",
+            "rewrite",
         ]
         read_only_fields = fields
 
@@ -120,7 +147,8 @@ class GenerationSerializer(serializers.ModelSerializer[GenerationRequest]):
             return []
         run = request.runs.filter(stage="moderate", current=True).first()
         found = run.produces.get("fired", []) if run else []
-        return [{name: item[name] for name in FiredSerializer().fields} for item in found]
+        told = ("category", "clause", "help", "text", "view", "words")
+        return [{name: item[name] for name in told} for item in found]
 
     @extend_schema_field(StageSerializer(many=True))
     def get_stages(self, request: GenerationRequest) -> list[dict[str, Any]]:
@@ -133,6 +161,20 @@ class GenerationSerializer(serializers.ModelSerializer[GenerationRequest]):
             }
             for run in request.runs.filter(current=True)
         ]
+
+    @extend_schema_field(RewriteSerializer(allow_null=True))
+    def get_rewrite(self, request: GenerationRequest) -> dict[str, Any] | None:
+        kept = getattr(request, "rewrite", None)
+        if kept is None:
+            return None
+        final = {"edited": request.edited_prompt, "refused": kept.original}.get(kept.decision, kept.proposed)
+        return {
+            "decision": kept.decision,
+            "original": kept.original,
+            "final": final,
+            "people": len(kept.draws),
+            "left": kept.left,
+        }
 
     def get_error(self, request: GenerationRequest) -> dict[str, str] | None:
         return request.error or None

@@ -1,7 +1,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from byline.platform.api import audit, review, views
+from byline.platform.api import audit, fairness, review, views
 from byline.platform.api.detect import Detect
 
 urlpatterns = [
@@ -13,6 +13,8 @@ urlpatterns = [
     path("generations/<uuid:generation_id>/story", audit.GenerationStory.as_view(), name="generation-story"),
     path("audit/entries", audit.EntryList.as_view(), name="audit-entries"),
     path("audit/entries/<int:entry>/proof", audit.EntryProof.as_view(), name="audit-proof"),
+    path("rewrites", fairness.Rewrites.as_view(), name="rewrites"),
+    path("fairness", fairness.FairnessReport.as_view(), name="fairness"),
     path("verify", views.Verify.as_view(), name="verify"),
     path("detect", Detect.as_view(), name="detect"),
     path(

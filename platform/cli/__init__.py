@@ -26,6 +26,7 @@ COMMANDS = (
     "token",
     "hashlist",
     "audit",
+    "fairness",
     "trust",
     "keys",
     "models",

@@ -29,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--brand", default="byline", metavar="NAME")
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--keep-prompt", action="store_true", help="do not balance unspecified people")
+    parser.add_argument("--keep-prompt", metavar="REASON", help="do not balance unspecified people, and why")
     parser.add_argument(
         "--publish", action="store_true", help="publish it when ready: outsiders may then recover it"
     )
@@ -80,7 +80,8 @@ def _make(args: argparse.Namespace) -> Any:
         brand=args.brand,
         seconds=args.seconds,
         seed=args.seed,
-        debias=not args.keep_prompt,
+        debias=args.keep_prompt is None,
+        debias_reason=args.keep_prompt or "",
         references=[],
         requester=f"cli:{os.environ.get('USER', 'unknown')}",
     )

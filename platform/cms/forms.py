@@ -35,8 +35,24 @@ class BriefForm(forms.Form):
         required=False,
         initial=True,
         label="Balance unspecified people",
-        help_text="People whom the brief leaves open get balanced attributes. Untick to keep your words.",
+        help_text="People whom the brief leaves open get balanced attributes; you see the wording first. "
+        "Untick to keep your words, and say why.",
     )
+    debias_reason = forms.CharField(
+        max_length=1000,
+        required=False,
+        label="Why the wording stays, or why a person's looks are changed",
+        help_text="Only needed in these two cases. It is kept with the video.",
+    )
+
+    # The answer to a proposal; shown on a page of its own (byline_cms/rewrite.html).
+    rewrite = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    answer = forms.ChoiceField(
+        required=False,
+        choices=[("accept", "accept"), ("edit", "edit"), ("refuse", "refuse")],
+        widget=forms.HiddenInput,
+    )
+    edited_prompt = forms.CharField(max_length=2000, required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.views.decorators.http import require_POST, require_safe
 from django.views.generic import FormView, TemplateView
@@ -18,7 +18,7 @@ from wagtail.admin.widgets import BaseChooser
 from wagtail.blocks import ChooserBlock
 
 from byline.audit.base.errors import BylineError
-from byline.generation import states, store, submit
+from byline.generation import rewrites, states, store, submit
 from byline.generation.models import GenerationRequest
 from byline.platform.api.serializers import GenerationSerializer
 from byline.platform.api.views import visible_to
@@ -57,12 +57,55 @@ class BriefView(WagtailAdminTemplateMixin, FormView):
         return super().get_context_data(recent=recent, **kwargs)
 
     def form_valid(self, form: BriefForm) -> HttpResponse:
+        """Submit; a brief that leaves people open is first shown with the wording it would get."""
+        given = dict(form.cleaned_data)
+        answer, requester = given.pop("answer"), self.request.user.get_username()
         try:
-            created = submit.submit(**form.cleaned_data, requester=self.request.user.get_username())
+            if given["debias"] and not given["rewrite"]:
+                asked = {name: given[name] for name in ("prompt", "brand", "seed")}
+                proposal = rewrites.propose(**asked, requester=requester)
+                if proposal.id:
+                    return self._ask(form, proposal)
+            given["debias"] = given["debias"] and answer != "refuse"
+            if answer != "edit":
+                given["edited_prompt"] = ""
+            created = submit.submit(**given, requester=requester)
+        except (rewrites.ReasonNeeded, rewrites.ProposalGone) as error:
+            if not given["rewrite"]:
+                form.add_error("debias_reason", f"{error} {error.help}")
+                return self.form_invalid(form)
+            asked = {name: form.cleaned_data[name] for name in ("prompt", "brand", "seed")}
+            proposal = rewrites.propose(**asked, requester=requester)
+            return self._ask(form, proposal, f"{error} {error.help}")
         except BylineError as error:
             form.add_error(None, f"{error} {error.help}")
             return self.form_invalid(form)
         return redirect("byline_generate:progress", created.pk)
+
+    def _ask(self, form: BriefForm, proposal: rewrites.Proposal, problem: str = "") -> HttpResponse:
+        """The page on which the editor accepts, edits or refuses the wording."""
+        kept = [
+            (name, self.request.POST[name])
+            for name in form.fields
+            if name in self.request.POST and name not in ANSWER_FIELDS
+        ]
+        context = self.get_context_data(
+            form=form, proposal=proposal, pieces=_pieces(proposal), kept=kept, problem=problem
+        )
+        context["given"] = self.request.POST
+        return render(self.request, "byline_cms/rewrite.html", context, status=400 if problem else 200)
+
+
+ANSWER_FIELDS = {"rewrite", "answer", "edited_prompt", "debias_reason"}
+
+
+def _pieces(proposal: rewrites.Proposal) -> list[tuple[str, str]]:
+    """The proposed text in order, as (what stays, what is new)."""
+    made, at = [], 0
+    for change in proposal.changes:
+        made.append((proposal.prompt[at : change.start], change.replacement))
+        at = change.end
+    return [*made, (proposal.prompt[at:], "")]
 
 
 class ProgressView(WagtailAdminTemplateMixin, TemplateView):
