@@ -17,6 +17,7 @@ from django.db import DatabaseError
 
 from byline.audit.base import conf, keyring
 from byline.audit.base.errors import ConfigurationError
+from byline.generation import brands
 from byline.platform import environment, keys
 from byline.provenance import profiles
 from byline.safety import guards, policy
@@ -76,9 +77,19 @@ def check_policy_file(app_configs: _Apps = None, **_: Any) -> Iterable[CheckMess
         )
         return
     try:
-        policy.load()
+        found = policy.load()
     except ConfigurationError as error:
         yield Error(str(error), hint="`byline policy check FILE` tries a file beforehand.", id="byline.E007")
+        return
+    if conf.get("PROFILE") not in found.profiles:
+        hint = f"Set BYLINE['PROFILE'] to one of {', '.join(sorted(found.profiles))}."
+        yield Error(f"The policy has no profile {conf.get('PROFILE')!r}.", hint=hint, id="byline.E007")
+    if strangers := sorted(set(found.brands) - set(brands.names())):
+        yield Error(
+            f"The policy has rules for brands that there are not: {', '.join(strangers)}.",
+            hint=f"They would never be used. Brands: {', '.join(brands.names())}.",
+            id="byline.E007",
+        )
 
 
 @register(Tags.compatibility)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -56,6 +57,8 @@ __all__ = [
 SHIPPED = Path(__file__).parent / "policies" / "default.yaml"
 _MAX_FILE_BYTES = 4 << 20
 _NEVER_OPEN = ("minors", "intimate_imagery")
+# What is made can be looked at by people; that a text was not moderated is excused by nothing.
+_EXCUSABLE = re.compile(r"output\.[a-z_]+")
 _SECTIONS = {"jurisdictions", "elections", "no_go_people", "terms", "brands"}
 
 
@@ -224,8 +227,10 @@ def _profile(name: str, entries: Mapping[str, Any]) -> Profile:
     for category in _NEVER_OPEN:
         if bands[category][-1].action != "block":
             raise PolicyInvalid(f"profiles.{name}.bands.{category}: the highest band must block")
-    if not isinstance(unavailable, list) or not all(isinstance(c, str) for c in unavailable):
-        raise PolicyInvalid(f"profiles.{name}.may_be_unavailable: a list of check names is needed")
+    if not isinstance(unavailable, list) or not all(_EXCUSABLE.fullmatch(str(c)) for c in unavailable):
+        raise PolicyInvalid(
+            f"profiles.{name}.may_be_unavailable: a list of output checks is needed, such as output.speech"
+        )
     return Profile(name, bands, reasons, frozenset(unavailable))
 
 

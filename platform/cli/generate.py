@@ -168,12 +168,19 @@ def _finish(request: Any, out: Path) -> int:
         lines.append(f"  clause: {request.error_clause}")
     if request.error_help:
         lines.append(f"  {request.error_help}")
+    lines += [f"  words: {', '.join(words)}" for words in _words_that_fired(request)]
     if code == HELD:
         lines.append(
             f"  Follow it as request {request.pk} in the CMS, or at /api/v1/generations/{request.pk}"
         )
     sys.stderr.write("\n".join(lines) + "\n")
     return code
+
+
+def _words_that_fired(request: Any) -> list[list[str]]:
+    """The author's own words that moderation stopped at; they are on this terminal already."""
+    run = request.runs.filter(stage="moderate", current=True).first()
+    return [item["words"] for item in run.produces.get("fired", []) if item["words"]] if run else []
 
 
 def _write(path: Path, data: bytes) -> None:

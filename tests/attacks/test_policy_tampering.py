@@ -7,6 +7,7 @@ import pytest
 from pipeline_kit import ask
 
 from byline.audit import log
+from byline.audit.models import Entry
 from byline.generation import runner, submit
 from byline.generation.models import GenerationRequest
 from byline.platform import checks
@@ -110,6 +111,16 @@ def test_a_row_added_to_the_table_of_activations_is_not_believed(file: Path) -> 
 
 def test_rows_removed_from_the_table_do_not_free_the_site(file: Path) -> None:
     PolicyActivation.objects.all().delete()
+    with pytest.raises(PolicyNotActive):
+        ask(prompt="a red kite")
+
+
+def test_the_row_stands_in_once_old_entries_are_in_the_archive(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activation.log, "by_subject", lambda subject: Entry.objects.none())
+    assert ask(prompt="a red kite").state == "submitted"
+    file.write_text(SOFT)
     with pytest.raises(PolicyNotActive):
         ask(prompt="a red kite")
 

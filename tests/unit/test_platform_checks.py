@@ -77,6 +77,15 @@ def test_a_policy_that_contradicts_itself_is_an_error(settings: Any, tmp_path: P
     assert ids(checks.check_policy_file) == ["byline.E007"]
 
 
+def test_a_policy_that_does_not_fit_the_installation_is_an_error(settings: Any, tmp_path: Path) -> None:
+    settings.BYLINE = {**settings.BYLINE, "PROFILE": "gardening"}
+    assert ids(checks.check_policy_file) == ["byline.E007"]
+    file = tmp_path / "policy.yaml"
+    file.write_text("extends: shipped\nversion: ours\nbrands: {nobody: {profile: children}}\n")
+    settings.BYLINE = {**settings.BYLINE, "PROFILE": "newsroom", "POLICY_FILE": file}
+    assert ids(checks.check_policy_file) == ["byline.E007"]
+
+
 def test_a_guard_that_is_configured_wrongly_is_an_error(settings: Any) -> None:
     settings.BYLINE = {**settings.BYLINE, "MODERATORS": {"one": {"CLASS": "no.such.Guard"}}}
     assert ids(checks.check_moderators) == ["byline.E009"]

@@ -59,6 +59,10 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "unknown key": (lambda r: r.update(mood="strict"), "mood"),
     "no clause": (lambda r: r["clauses"].pop("pii"), "pii"),
     "no profiles": (lambda r: r.update(profiles={}), "profiles"),
+    "moderation excused": (
+        lambda r: r["profiles"]["newsroom"].update(may_be_unavailable=["moderation.model"]),
+        "may_be_unavailable",
+    ),
     "length": (lambda r: r.update(max_characters="many"), "max_characters"),
 }
 
