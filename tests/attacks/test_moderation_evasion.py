@@ -226,6 +226,17 @@ def test_instructions_to_the_guard_are_only_text(guard: Any, injection: str) -> 
         assert check.action == "block"
 
 
+def test_the_guards_of_the_settings_are_asked(
+    settings: Any, guard: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = {"CLASS": "byline.safety.guards.qwen3guard.Qwen3Guard", "CONFIG": vars(guard.config)}
+    settings.BYLINE = {**settings.BYLINE, "MODERATORS": {"second-opinion": entry}}
+    monkeypatch.setattr(guards, "make", lambda name, given: guard)
+    found = judge(prompt="a lake at dawn")
+    check = next(c for c in found.checks if c.name == "moderation.guard.second-opinion")
+    assert (check.action, check.category, check.evidence["by"]) == ("block", "violence", "second-opinion")
+
+
 def test_words_to_the_embedded_tier_change_nothing_either() -> None:
     assert all(judge(prompt=f"{injection}{HARM}").action == "block" for injection in INJECTIONS)
 
