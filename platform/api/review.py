@@ -261,7 +261,7 @@ class CaseClip(_OnCase):
 
 def preview(case: Case, reviewer: str) -> HttpResponse:
     """The preview as bytes; also for the admin's screen."""
-    data = previews.page(subjects.of_case(case), blurred=not services.sees_clearly(case, reviewer))
+    data = previews.page(case, blurred=not services.sees_clearly(case, reviewer))
     return HttpResponse(data, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 

@@ -13,7 +13,7 @@ from byline.generation.models import GenerationRequest
 from byline.generation.states import State
 from byline.platform import status
 from byline.platform.models import StatusChange
-from byline.platform.review import declarations, relabel, staydown, subjects
+from byline.platform.review import declarations, previews, relabel, staydown, subjects
 from byline.platform.review.subjects import Subject
 from byline.provenance.models import Record
 from byline.safety.review import rules as rulebook
@@ -42,6 +42,7 @@ def _release(case: Case, decision: Decision, subject: Subject) -> None:
 
 def _reject(case: Case, decision: Decision, subject: Subject) -> None:
     row = _request(subject)
+    previews.keep(case)
     submit.reject(
         row.pk, decision.reviewer, decision.rationale, clause=decision.clause, told=decision.explanation
     )

@@ -38,7 +38,7 @@ def of(case: Case, reviewer: str) -> dict[str, Any]:
         ],
         "plea": case.plea,
         "first": None if rating else _first(case),
-        "preview": previews.source(subject) is not None,
+        "preview": previews.source(case) is not None,
         "blurred": not services.sees_clearly(case, reviewer),
     }
 

@@ -1,10 +1,13 @@
 """Review end to end: holds, refusals and reports become cases, decisions become what they say."""
 
 import io
+import os
+import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import review_kit as kit
 from django.test import Client
@@ -14,11 +17,12 @@ from publication_kit import Signed, on_record, requested, sign
 
 from byline.audit import fsck
 from byline.audit.models import Entry
-from byline.generation import pipeline, store, submit
+from byline.generation import pipeline, stage_runs, store, submit
 from byline.generation.contracts import Artefact, Outcome, Stage, Verdict
 from byline.generation.models import GenerationRequest
+from byline.generation.stages import review_sheet
 from byline.platform import status
-from byline.platform.review import appeals, reports
+from byline.platform.review import appeals, previews, reports
 from byline.provenance import reading
 from byline.provenance.digest import content_digest
 from byline.provenance.models import Record
@@ -253,7 +257,45 @@ def test_previews_leave_the_server_blurred_until_somebody_chooses(record: Record
 
 def detail(picture: Image.Image) -> float:
     """Mean difference between neighbouring pixels, in grey levels."""
-    import numpy as np
 
     grey = np.asarray(picture.convert("L"), float)
     return float(np.abs(np.diff(grey, axis=1)).mean())
+
+
+def test_a_result_that_is_held_leaves_frames_for_its_reviewer(
+    client: Client, django_capture_on_commit_callbacks: Any
+):
+    row, case = kit.held(stage="screen", held_in="generating")
+    artefact = Artefact(workdir=store.attempt_directory(row.pk, 1))
+    artefact.produced["engine"] = {"fps": 8.0}
+    noise = np.random.default_rng(1).integers(0, 255, (2, 9, 96, 160, 3), np.uint8)
+    artefact.memory["shots"] = list(noise)
+    assert review_sheet.write(artefact, [Check("output.nudity", "available")]) == {}
+    files = review_sheet.write(artefact, [Check("output.nudity", "available", "review")])
+    outcome = Outcome(Verdict.ALLOW, files=files)
+    row.runs.create(
+        stage="screen", position=5, verdict="hold", passed=False, attempt=1, digest="0" * 64, seconds=0.1,
+        files=stage_runs.make_durable(outcome, row, artefact),
+    )  # fmt: skip
+    client.force_login(kit.reviewer())
+    base = f"/api/v1/review/cases/{case.pk}"
+    assert client.get(base).json()["source"] == "screening"
+    assert client.get(base).json()["evidence"]["preview"] is True
+    blurred = Image.open(io.BytesIO(client.get(f"{base}/preview.jpg").content))
+    client.post(f"{base}/take")
+    client.post(f"{base}/unblur")
+    clear = Image.open(io.BytesIO(client.get(f"{base}/preview.jpg").content))
+    assert detail(clear) > 8 * detail(blurred)
+    with django_capture_on_commit_callbacks(execute=True):
+        kit.decide(case, "rita", "reject")
+    assert not store.work_directory(row.pk).exists()
+    row.refresh_from_db()
+    appeal = appeals.appeal_request(row, "ed", "Nobody is naked there.")
+    client.force_login(kit.reviewer("ralf"))
+    base = f"/api/v1/review/cases/{appeal.pk}"
+    assert client.get(f"{base}/preview.jpg").status_code == 200  # kept for the person who decides the appeal
+    old = previews._kept(case.pk)
+    assert stat.S_IMODE(old.stat().st_mode) == 0o600
+    os.utime(old, (0, 0))
+    previews.keep(appeal)
+    assert client.get(f"{base}/preview.jpg").json()["code"] == "no_preview"
