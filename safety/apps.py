@@ -8,3 +8,4 @@ class SafetyConfig(AppConfig):
 
     def ready(self) -> None:
         from byline.safety import audit_kinds  # noqa: F401
+        from byline.safety.screen import adapters  # noqa: F401
