@@ -47,6 +47,7 @@ TEMPLATES = {
     "llama": (LLAMA, ["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]),
     "llama4": (LLAMA, ["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]),
     "gemma2": (GEMMA, ["<bos>", "<start_of_turn>", "<end_of_turn>"]),
+    "bert": ("", ["[CLS]", "[SEP]"]),
     "granite": (GRANITE, ["<|start_of_role|>", "<|end_of_role|>", "<|end_of_text|>"]),
 }
 
@@ -75,7 +76,7 @@ def tokenizer(family: str) -> Any:
     from tokenizers import Tokenizer
 
     transformers = heavy.load("transformers")
-    template, control = TEMPLATES.get(family, ("", []))
+    template, control = TEMPLATES[family]
     made = transformers.PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer.from_str(_bpe()), additional_special_tokens=control, pad_token="<pad>"
     )
