@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from byline.safety import encoder
-from byline.safety.moderation import Finding, Moderation, head_scores
+from byline.safety.moderation import Moderation
 from byline.safety.names import Span
+from byline.safety.scoring import Finding, head_scores
 
 _MOST = 6  # findings shown
 _WORDS = 5  # words shown per finding of a head

@@ -12,66 +12,22 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from byline.safety import encoder, guards, heads, language, rules
+from byline.safety import guards, language
 from byline.safety.categories import TOO_LONG, UNSUPPORTED_LANGUAGE
 from byline.safety.checks import Action, Check
 from byline.safety.guards.base import Guard
 from byline.safety.names import NameList, Span
 from byline.safety.policy_model import STRENGTH, Circumstances, Decision, Policy, TermList
-from byline.safety.reading import (
-    COMBINED,
-    NEGATIVE,
-    SPOKEN,
-    TOGETHER,
-    Reading,
-    left_out,
-    read,
-    spoken,
-    whole,
-)
+from byline.safety.reading import COMBINED, TOGETHER, Reading, left_out, whole
+from byline.safety.scoring import Finding, Scored, each_view, head_scores, rules_on, score
 from byline.safety.views import View
-
-__all__ = ["NEGATIVE", "SPOKEN", "Finding", "Moderation", "Scored", "decide", "moderate", "score"]
-logger = logging.getLogger(__name__)
 
 # A named candidate in a picture, on the scale of byline.safety.heads: reviewed in every shipped profile.
 _CANDIDATE = 0.9
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One score: `by` is a rule id, "head", a guard or a list, `where` the text's name, `view` its reading.
-
-    `spans` are positions in that view. `fixed` is the action of a list, which no score moves.
-    """
-
-    category: str
-    score: float
-    by: str
-    where: str
-    view: str
-    steps: tuple[str, ...] = ()
-    hard: bool = False
-    spans: tuple[Span, ...] = field(default=(), repr=False)
-    fixed: Decision | None = None
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What rules, heads and guards say about the texts, before any policy is asked."""
-
-    reading: Reading
-    by_rules: tuple[Finding, ...]
-    by_heads: tuple[Finding, ...]
-    heads_failed: str
-    by_guards: Mapping[str, tuple[Finding, ...]]
-    guards_failed: Mapping[str, str]
-    languages: frozenset[str]  # what the guards that worked can read
 
 
 @dataclass(frozen=True)
@@ -114,32 +70,6 @@ def moderate(
     policy.profile(profile)
     chosen = guards.configured() if with_guards is None else with_guards
     return decide(score(texts, policy.max_characters, chosen), policy, profile, brand=brand, on=on)
-
-
-def score(texts: Mapping[str, str], longest: int, with_guards: Mapping[str, Guard]) -> Scored:
-    """Scores of every text of at most `longest` characters, for one or several policies to decide on."""
-    reading = read(texts, longest)
-    by_heads: list[Finding] = []
-    failed = ""
-    try:
-        by_heads = [f for name, v in _each(reading) for f in _by_heads(name, v)]
-    except encoder.EncoderUnavailable as error:
-        logger.error("moderation model unavailable: %s", error)
-        failed = str(error)
-    by_guards: dict[str, tuple[Finding, ...]] = {}
-    guards_failed: dict[str, str] = {}
-    languages: frozenset[str] = frozenset()
-    for name, guard in with_guards.items():
-        try:
-            by_guards[name] = tuple(_by_guard(name, guard, reading))
-            languages |= guard.info.languages
-        except Exception as error:  # noqa: BLE001  whatever a guard's library raises, the request is held
-            # The type alone: messages of tokenizers quote the text.
-            logger.error("guard %s failed: %s", name, type(error).__name__)
-            guards_failed[name] = f"the guard {name} did not work ({type(error).__name__})"
-    return Scored(
-        reading, tuple(_by_rules(reading)), tuple(by_heads), failed, by_guards, guards_failed, languages
-    )
 
 
 def decide(
@@ -187,59 +117,11 @@ def _severity(pair: tuple[Decision, Finding]) -> tuple[int, float]:
     return STRENGTH[pair[0].action], pair[1].score
 
 
-def _each(reading: Reading) -> Iterator[tuple[str, View]]:
-    for name, text_views in reading.views.items():
-        for view in text_views:
-            yield name, view
-
-
-def _by_rules(reading: Reading) -> Iterator[Finding]:
-    for name, view in _each(reading):
-        yield from _rules_on(view.text, name, view)
-    # Hard conjunctions whose halves stand in different texts: one sentence cut over two fields. What
-    # lies within one text was judged there, with the excuses of that text.
-    joined = reading.joined
-    for hit in rules.evaluate(joined.text, skip=("pii",)) if len(joined.ends) > 1 else ():
-        if hit.hard and len(joined.parts(*hit.spans)) > 1:
-            yield Finding(hit.category, hit.score, hit.rule, TOGETHER, COMBINED, (), True, hit.spans)
-
-
-def _rules_on(text: str, name: str, view: View) -> Iterator[Finding]:
-    for hit in rules.evaluate(text, skip=tuple(left_out(name)), spoken=spoken(name)):
-        yield Finding(hit.category, hit.score, hit.rule, name, view.name, view.steps, hit.hard, hit.spans)
-
-
-def _by_heads(name: str, view: View) -> Iterator[Finding]:
-    if language.reading(view.text) not in {"english", "none"} and not language.legible(view.text):
-        return  # moderation.language sends it to a person
-    for category, value in head_scores(view.text).items():
-        if category not in left_out(name):
-            yield Finding(category, value, "head", name, view.name, view.steps)
-
-
-def head_scores(text: str) -> dict[str, float]:
-    """The highest score of each category over the windows of a text. EncoderUnavailable."""
-    best: dict[str, float] = {}
-    for window in encoder.shared().windows(text):
-        for category, value in heads.shared().scores(window).items():
-            best[category] = max(best.get(category, 0.0), value)
-    return best
-
-
-def _by_guard(name: str, guard: Guard, reading: Reading) -> Iterator[Finding]:
-    each = list(_each(reading))
-    results = guard.score([view.text for _, view in each]) if each else ()
-    for (where, view), scores in zip(each, results, strict=True):
-        for category, value in scores.items():
-            if category not in left_out(where):
-                yield Finding(category, value, name, where, view.name, view.steps)
-
-
 def _places(names: NameList, reading: Reading) -> Iterator[tuple[int, str, View, Span]]:
     """Where names of a list stand: in a view of a text, or over the seam of two texts."""
     if not names:
         return
-    for where, view in _each(reading):
+    for where, view in each_view(reading):
         for entry, span in names.find(view.text):
             yield entry, where, view, span
     for entry, span in names.find(reading.joined.text):
@@ -288,7 +170,7 @@ def _own_brand_passes(findings: Iterable[Finding], reading: Reading, own: NameLi
     kept = list(findings)
     if not own:
         return kept
-    for name, view in _each(reading):
+    for name, view in each_view(reading):
         blank = own.blank(view.text)
         if blank == view.text:
             continue
@@ -304,7 +186,7 @@ def _own_brand_passes(findings: Iterable[Finding], reading: Reading, own: NameLi
             value = head_scores(blank).get("copyright_brand", 0.0)
             kept = [*without, dataclasses.replace(mine[0], score=min(value, mine[0].score))]
         else:
-            still = {f.by for f in _rules_on(blank, name, view) if f.category == "copyright_brand"}
+            still = {f.by for f in rules_on(blank, name, view) if f.category == "copyright_brand"}
             kept = [*without, *(f for f in mine if f.by in still)]
     return kept
 

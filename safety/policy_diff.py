@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from byline.safety.categories import CATEGORIES
 from byline.safety.guards import Guard
-from byline.safety.moderation import Scored, decide, score
+from byline.safety.moderation import decide
 from byline.safety.policy_model import NEVER, STRENGTH, Policy, Profile, Tightenings
+from byline.safety.scoring import Scored, score
 
 
 @dataclass(frozen=True)
