@@ -21,7 +21,7 @@ def _wan_vae() -> Any:
     )
 
 
-def _wan_transformer(kind: str = "WanTransformer3DModel", **more: Any) -> Any:
+def wan_transformer(kind: str = "WanTransformer3DModel", **more: Any) -> Any:
     config = {
         "patch_size": (1, 2, 2),
         "num_attention_heads": 2,
@@ -44,7 +44,7 @@ def _wan_parts(**more: Any) -> dict[str, Any]:
         "tokenizer": tokenizer(),
         "text_encoder": t5(kind="UMT5"),
         "vae": _wan_vae(),
-        "transformer": _wan_transformer(),
+        "transformer": wan_transformer(),
         "scheduler": scheduler(shift=3.0),
     } | more
 
@@ -55,12 +55,12 @@ def wan(folder: Path) -> None:
 
 
 def wan22(folder: Path) -> None:
-    save_pipeline("WanPipeline", folder, **_wan_parts(transformer_2=_wan_transformer()), boundary_ratio=0.9)
+    save_pipeline("WanPipeline", folder, **_wan_parts(transformer_2=wan_transformer()), boundary_ratio=0.9)
 
 
 def wan_i2v(folder: Path, **more: Any) -> None:
     encoder, processor = vision(4, 4)
-    transformer = _wan_transformer(in_channels=36, image_dim=4, **more)
+    transformer = wan_transformer(in_channels=36, image_dim=4, **more)
     save_pipeline(
         "WanImageToVideoPipeline",
         folder,
@@ -74,13 +74,13 @@ def wan_flf(folder: Path) -> None:
 
 
 def vace(folder: Path) -> None:
-    transformer = _wan_transformer("WanVACETransformer3DModel", vace_layers=[0, 1], vace_in_channels=96)
+    transformer = wan_transformer("WanVACETransformer3DModel", vace_layers=[0, 1], vace_in_channels=96)
     save_pipeline("WanVACEPipeline", folder, **_wan_parts(transformer=transformer))
 
 
 def animate(folder: Path) -> None:
     encoder, processor = vision(4, 4)
-    transformer = _wan_transformer(
+    transformer = wan_transformer(
         "WanAnimateTransformer3DModel",
         in_channels=36,
         latent_channels=16,

@@ -225,3 +225,29 @@ def task(made: registry.ModelEntry, operation: Operation, **more: Any) -> VideoT
         Operation.INPAINT: {"still": True, "image": clip[0], "mask": changing, "strength": 0.9, "steps": 3},
     }
     return VideoTask("a red ball moves left", **({"seed": 3} | inputs[operation] | more))
+
+
+def save_lora(folder: Path) -> Path:
+    """A small random LoRA for a tiny Wan model, made with peft and saved as trainers save it."""
+    torch, diffusers = heavy.load("torch"), heavy.load("diffusers")  # before peft: they mend torchvision
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    torch.manual_seed(0)
+    transformer = transformers.wan_transformer()
+    torch.manual_seed(1)
+    transformer.add_adapter(LoraConfig(r=2, target_modules=["to_q", "to_v"], init_lora_weights=False))
+    diffusers.WanPipeline.save_lora_weights(
+        folder,
+        transformer_lora_layers=get_peft_model_state_dict(transformer),
+        weight_name="house.safetensors",
+    )
+    return folder / "house.safetensors"
+
+
+def manifest_text(file: Path) -> str:
+    """Everything that the active manifest of a signed file says, as JSON."""
+    import c2pa
+
+    with c2pa.Reader(str(file)) as reader:
+        return str(reader.json())

@@ -107,7 +107,8 @@ def wanted(entry: ModelEntry, paths: Iterable[str], components: Iterable[str]) -
     for inside in by_folder.values():
         kept += [path for path in inside if path.endswith(_PLAIN) and not _is_weights(path)]
         heavy = [path for path in inside if _is_weights(path) and f".{entry.weight_format}" in path]
-        special = [path for path in heavy if entry.variant and f".{entry.variant}." in path]
+        mine = re.compile(rf"\.{entry.variant}[.-]")  # model.fp16.safetensors, model.fp16-00001-of-00002...
+        special = [path for path in heavy if entry.variant and mine.search(path)]
         kept += special or [path for path in heavy if not _VARIANTS.search(path)]
     return sorted(kept)
 

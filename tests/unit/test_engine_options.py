@@ -207,25 +207,8 @@ def test_broken_and_empty_pictures_are_a_failure_not_a_clip(value: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def lora(tmp_path_factory: pytest.TempPathFactory, shelf: kit.Shelf) -> Path:
-    """A small random LoRA for the tiny Wan model, made with peft and saved as trainers save it."""
-    pytest.importorskip("peft")
-    from peft import LoraConfig
-    from peft.utils import get_peft_model_state_dict
-
-    torch, diffusers = heavy.load("torch"), heavy.load("diffusers")
-    pipeline = diffusers.WanPipeline.from_pretrained(shelf.source(NAME))
-    torch.manual_seed(1)
-    pipeline.transformer.add_adapter(
-        LoraConfig(r=2, target_modules=["to_q", "to_v"], init_lora_weights=False)
-    )
-    folder = tmp_path_factory.mktemp("lora")
-    diffusers.WanPipeline.save_lora_weights(
-        folder,
-        transformer_lora_layers=get_peft_model_state_dict(pipeline.transformer),
-        weight_name="house.safetensors",
-    )
-    return folder / "house.safetensors"
+def lora(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return kit.save_lora(tmp_path_factory.mktemp("lora"))
 
 
 def entry_of(lora: Path, **more: Any) -> dict[str, Any]:

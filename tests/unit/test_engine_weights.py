@@ -133,6 +133,58 @@ def test_hashes_of_the_registry_decide(saved: Path, tmp_path: Path, settings: An
     assert weights.read_lock(plain) == known  # what was here stays
 
 
+def test_one_precision_is_taken_and_no_pickle_and_no_code() -> None:
+    shards = [
+        f"transformer/diffusion_pytorch_model{x}-0000{n}-of-00002.safetensors"
+        for n in (1, 2)
+        for x in ("", ".fp16")
+    ]
+    listing = [
+        *shards,
+        "transformer/diffusion_pytorch_model.safetensors.index.json",
+        "transformer/diffusion_pytorch_model.safetensors.index.fp16.json",
+        "transformer/config.json",
+        "vae/diffusion_pytorch_model.safetensors",
+        "vae/diffusion_pytorch_model.bin",
+        "vae/model.py",
+        "vae/deeper/config.json",
+        "text_encoder/model.fp16.safetensors",
+        "text_encoder/pytorch_model.bin",
+        "text_encoder/flax_model.msgpack",
+        "tokenizer/spiece.model",
+        "tokenizer/merges.txt",
+        "safety_checker/model.safetensors",
+        "whole_model.safetensors",
+        "README.md",
+    ]
+    parts = ["transformer", "vae", "text_encoder", "tokenizer", "safety_checker"]
+
+    def taken(**more: Any) -> set[str]:
+        return set(pulling.wanted(kit.entry(NAME, without=["safety_checker"], **more), listing, parts))
+
+    settings = {
+        "model_index.json",
+        "transformer/config.json",
+        "tokenizer/spiece.model",
+        "tokenizer/merges.txt",
+    }
+    assert taken() == settings | {
+        *(path for path in shards if "fp16" not in path),
+        "transformer/diffusion_pytorch_model.safetensors.index.json",
+        VAE,
+    }
+    assert taken(variant="fp16") == settings | {
+        *(path for path in shards if "fp16" in path),
+        "transformer/diffusion_pytorch_model.safetensors.index.fp16.json",
+        "text_encoder/model.fp16.safetensors",
+        VAE,
+    }
+    assert taken(weight_format="bin") == settings | {
+        "vae/diffusion_pytorch_model.bin",
+        "text_encoder/pytorch_model.bin",
+    }
+
+
 def test_a_folder_that_is_no_model(entry: registry.ModelEntry, tmp_path: Path) -> None:
     with pytest.raises(PullFailed, match="model_index"):
         pulling.pull(entry, source=tmp_path)
