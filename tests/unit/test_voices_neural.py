@@ -71,7 +71,124 @@ def save_speecht5(folder: Path) -> dict[str, Any]:
     return {"model": str(folder), "vocoder": str(folder / "vocoder")}
 
 
+def save_bark(folder: Path) -> dict[str, Any]:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    transformers = heavy.load("transformers")
+    words = Tokenizer(models.WordLevel({"[PAD]": 0, "[UNK]": 1, "ferry": 2}, unk_token="[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]"
+    ).save_pretrained(folder)
+    seventeen = {"input_vocab_size": 17, "output_vocab_size": 17}
+    small = {"block_size": 64, "num_layers": 1, "num_heads": 2, "hidden_size": 16}
+    codec = transformers.EncodecConfig(
+        sampling_rate=8000, hidden_size=8, num_filters=4, upsampling_ratios=[8, 4], codebook_size=16,
+        codebook_dim=8, target_bandwidths=[4.0], num_lstm_layers=1, kernel_size=3, last_kernel_size=3,
+    )  # fmt: skip
+    model = transformers.BarkModel(
+        transformers.BarkConfig(
+            semantic_config={"input_vocab_size": 60, "output_vocab_size": 30, **small},
+            coarse_acoustics_config={"input_vocab_size": 70, "output_vocab_size": 70, **small},
+            fine_acoustics_config={"n_codes_total": 4, "n_codes_given": 1, **seventeen, **small},
+            codec_config=codec.to_dict(),
+        )
+    )
+    for layer in model.codec_model.quantizer.layers:
+        layer.codebook.embed.normal_()  # made as zeros: every code would be silence
+    model.save_pretrained(folder)
+    generation = {
+        "model_type": "bark", "sample_rate": 8000, "codebook_size": 16,
+        "semantic_config": {
+            "semantic_vocab_size": 20, "eos_token_id": 20, "semantic_pad_token": 20, "text_pad_token": 29,
+            "semantic_infer_token": 59, "text_encoding_offset": 22, "max_input_semantic_length": 8,
+            "max_new_tokens": 12, "semantic_rate_hz": 10.0,
+        },
+        "coarse_acoustics_config": {
+            "coarse_semantic_pad_token": 69, "coarse_rate_hz": 15, "n_coarse_codebooks": 2,
+            "coarse_infer_token": 68, "max_coarse_input_length": 16, "max_coarse_history": 16,
+            "sliding_window_len": 8, "max_new_tokens": 8,
+        },
+        "fine_acoustics_config": {
+            "max_fine_history_length": 16, "max_fine_input_length": 32, "n_fine_codebooks": 4,
+        },
+    }  # fmt: skip
+    (folder / "generation_config.json").write_text(json.dumps(generation))
+    return {"model": str(folder)}
+
+
+def save_dia(folder: Path) -> dict[str, Any]:
+    """Vocabulary, channels and codebooks are the released model's: its processor has them built in."""
+    transformers = heavy.load("transformers")
+    dac = transformers.DacConfig(
+        encoder_hidden_size=8, downsampling_ratios=[4, 4], decoder_hidden_size=16, n_codebooks=9,
+        codebook_size=1024, codebook_dim=4, sampling_rate=8000,
+    )  # fmt: skip
+    transformers.DacModel(dac).save_pretrained(folder / "dac")
+    features = transformers.DiaFeatureExtractor(sampling_rate=8000, hop_length=16)
+    codec = transformers.DacModel.from_pretrained(folder / "dac")
+    transformers.DiaProcessor(features, transformers.DiaTokenizer(), audio_tokenizer=codec).save_pretrained(
+        folder
+    )
+    small = {
+        "num_hidden_layers": 1, "hidden_size": 16, "num_attention_heads": 2, "num_key_value_heads": 2,
+        "head_dim": 8, "intermediate_size": 16,
+    }  # fmt: skip
+    cross = {"cross_num_attention_heads": 2, "cross_head_dim": 8, "cross_num_key_value_heads": 2}
+    config = transformers.DiaConfig(
+        encoder_config={"max_position_embeddings": 128, "vocab_size": 256, **small},
+        decoder_config={
+            "max_position_embeddings": 64, "vocab_size": 1028, "num_channels": 9, "cross_hidden_size": 16,
+            **small, **cross,
+        },
+    )  # fmt: skip
+    model = transformers.DiaForConditionalGeneration(config)
+    model.generation_config.max_new_tokens, model.generation_config.guidance_scale = 40, None
+    model.save_pretrained(folder)
+    return {"model": str(folder)}
+
+
+def save_csm(folder: Path) -> dict[str, Any]:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    transformers = heavy.load("transformers")
+    words = Tokenizer(models.WordLevel({"[PAD]": 0, "[UNK]": 1, "a": 2, "b": 3, "c": 4}, unk_token="[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    fast = transformers.PreTrainedTokenizerFast(tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]")
+    fast.add_special_tokens({"additional_special_tokens": ["<|AUDIO|>", "<|audio_eos|>"]})
+    transformers.CsmProcessor(transformers.EncodecFeatureExtractor(sampling_rate=8000), fast).save_pretrained(
+        folder
+    )
+    small = {
+        "num_codebooks": 4, "vocab_size": 19, "hidden_size": 16, "intermediate_size": 16, "head_dim": 8,
+        "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 2,
+    }  # fmt: skip
+    codec = {
+        "model_type": "mimi", "sampling_rate": 8000, "hidden_size": 16, "num_filters": 4,
+        "upsampling_ratios": [4, 4], "codebook_size": 32, "codebook_dim": 8, "upsample_groups": 16,
+        "vector_quantization_hidden_dimension": 8, "num_hidden_layers": 1, "intermediate_size": 16,
+        "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 8, "num_quantizers": 4,
+        "num_semantic_quantizers": 1, "kernel_size": 3, "last_kernel_size": 3, "residual_kernel_size": 3,
+    }  # fmt: skip
+    model = transformers.CsmForConditionalGeneration(
+        transformers.CsmConfig(
+    features = transformers.EncodecFeatureExtractor(sampling_rate=8000)
+    transformers.CsmProcessor(features, fast).save_pretrained(folder)
+            bos_token_id=1, pad_token_id=0, audio_token_id=5, audio_eos_token_id=6, codec_config=codec,
+            depth_decoder_config={"backbone_hidden_size": 16, "max_position_embeddings": 4, **small}, **small,
+        )
+    )  # fmt: skip
+    model.generation_config.max_new_tokens = 12
+    depth = model.depth_decoder.generation_config
+    depth.max_new_tokens = depth.min_new_tokens = 3
+    model.save_pretrained(folder)
+    return {"model": str(folder)}
+
+
 FAMILIES: dict[str, tuple[Any, Callable[[Path], dict[str, Any]]]] = {
+    "bark": (neural.BarkVoice, save_bark),
+    "csm": (neural.CsmVoice, save_csm),
+    "dia": (neural.DiaVoice, save_dia),
     "vits": (neural.VitsVoice, save_vits),
     "speecht5": (neural.SpeechT5Voice, save_speecht5),
 }
@@ -91,7 +208,7 @@ def test_it_speaks_by_sentences_and_the_same_each_time(voice: Any) -> None:
     assert spoken.samples.dtype == np.float32
     assert spoken.samples.ndim == 1
     assert 0.1 < np.abs(spoken.samples).max() <= 1.0
-    assert spoken.rate == 16_000
+    assert spoken.rate == (16_000 if voice.FAMILY in ("vits", "speecht5") else 8_000)
     assert [word.text for word in spoken.words] == TEXT.split()
     assert spoken.timing == "sentence"
     edges = [edge for word in spoken.words for edge in (word.start, word.end)]
