@@ -172,9 +172,8 @@ def save_csm(folder: Path) -> dict[str, Any]:
     }  # fmt: skip
     model = transformers.CsmForConditionalGeneration(
         transformers.CsmConfig(
-    features = transformers.EncodecFeatureExtractor(sampling_rate=8000)
-    transformers.CsmProcessor(features, fast).save_pretrained(folder)
-            bos_token_id=1, pad_token_id=0, audio_token_id=5, audio_eos_token_id=6, codec_config=codec,
+            text_vocab_size=20, max_position_embeddings=64, codebook_pad_token_id=17,
+            codebook_eos_token_id=16, bos_token_id=1, pad_token_id=0, audio_token_id=5, audio_eos_token_id=6, codec_config=codec,
             depth_decoder_config={"backbone_hidden_size": 16, "max_position_embeddings": 4, **small}, **small,
         )
     )  # fmt: skip
