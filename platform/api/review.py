@@ -8,7 +8,7 @@ editor sees and appeals decisions about their own requests; a report's id is its
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_exempt
@@ -173,7 +173,8 @@ class CaseQueue(OurManners, ListAPIView[Case]):
         name = self.request.user.get_username()
         found = cases.queue(name).select_related("original")
         if source := self.request.query_params.get("source"):
-            found = found.filter(source=source)
+            rated = Q(original__source=source, source__in=[Case.Source.SECOND, Case.Source.REPEAT])
+            found = found.filter(Q(source=source) | rated)
         if self.request.query_params.get("mine") in {"1", "true"}:
             found = found.filter(assignee=name)
         return found
@@ -184,6 +185,12 @@ class _OnCase(OurManners, APIView):
 
     permission_classes: Any = [IsAuthenticated, MayReview]
 
+    def find(self, case_id: UUID) -> Case:
+        """CaseNotFound; OwnCase for whom it is about."""
+        case = cases.find(case_id)
+        services.require_impartial(case, self.request.user.get_username())
+        return case
+
     def shown(self, case: Case) -> Response:
         context = {"reviewer": self.request.user.get_username()}
         return Response(CaseDetailSerializer(case, context=context).data)
@@ -193,7 +200,7 @@ class CaseDetail(_OnCase):
     @extend_schema(responses={200: CaseDetailSerializer, **_NO})
     def get(self, request: Request, case_id: UUID) -> Response:
         """One case with its evidence. Previews are blurred until you choose otherwise."""
-        return self.shown(cases.find(case_id))
+        return self.shown(self.find(case_id))
 
 
 class CaseTake(_OnCase):
@@ -249,14 +256,14 @@ class CasePreview(_OnCase):
     @extend_schema(responses={(200, "image/jpeg"): OpenApiTypes.BINARY, **_NO})
     def get(self, request: Request, case_id: UUID) -> HttpResponse:
         """A page of frames, blurred unless you chose to see it. 404 `no_preview` when nothing was made."""
-        return preview(cases.find(case_id), request.user.get_username())
+        return preview(self.find(case_id), request.user.get_username())
 
 
 class CaseClip(_OnCase):
     @extend_schema(responses={(200, "video/mp4"): OpenApiTypes.BINARY, **_NO})
     def get(self, request: Request, case_id: UUID) -> HttpResponse:
         """The clip with its sound. 403 `blurred` until you chose to see it."""
-        return clip(cases.find(case_id), request.user.get_username())
+        return clip(self.find(case_id), request.user.get_username())
 
 
 def preview(case: Case, reviewer: str) -> HttpResponse:

@@ -23,6 +23,7 @@ from byline.provenance.models import Record
 from byline.provenance.trust import TrustBundle
 from byline.safety import policy
 from byline.safety.models import Consent
+from byline.safety.review.metrics import metrics
 from byline.safety.review.models import Report
 
 SHOWN, NOT_SHOWN, NOTHING_YET = "shown", "not shown", "nothing yet"
@@ -140,8 +141,17 @@ def takedowns(now: datetime) -> Evidence:
 
 
 def reports(now: datetime) -> Evidence:
-    """Reports from the public, the channel's address and how many came in."""
-    facts = {"page": reverse("byline:verify-page"), "reports": Report.objects.count()}
+    """Reports from the public: the channel's address, how many came in, and whether review is in time."""
+    figures = metrics(days=365, now=now)
+    in_time = figures["decisions"]["in_time"]
+    facts = {
+        "page": reverse("byline:verify-page"),
+        "reports": Report.objects.count(),
+        "cases_open": figures["queue"]["open"],
+        "cases_overdue": figures["queue"]["overdue"],
+        "decisions": figures["decisions"]["n"],
+        "percent_in_time": None if in_time is None else round(100 * in_time),
+    }
     return Evidence(SHOWN, facts)
 
 

@@ -58,7 +58,10 @@ def _asked(row: GenerationRequest | None) -> dict[str, Any] | None:
 
 def _found(case: Case, row: GenerationRequest | None) -> dict[str, Any]:
     checks, fired = [], []
-    for run in row.runs.filter(current=True) if row else ():
+    runs = row.runs.filter(current=True) if row else []
+    if case.is_rating:  # what came later would tell how it was decided
+        runs = [run for run in runs if run.stage == case.facts.get("stage")]
+    for run in runs:
         fired += [_fired(item) for item in run.produces.get("fired", ())]
         for check in run.checks:
             words = {"unavailable": "not checked", "failed": "failed"}

@@ -36,6 +36,8 @@ class NoPreview(BylineError):
 def source(case: Case) -> Path | None:
     """The file that a preview is made from: the stored clip, what a held request left, or what was kept of
     it for an appeal. None: nothing was made."""
+    if case.is_rating and case.rated_as == Case.Source.HOLD:
+        return None  # there was nothing yet when it was first decided
     subject = subjects.of_case(case)
     if subject.record is not None:
         return store.read_path(subject.record.sha256)

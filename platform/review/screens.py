@@ -141,6 +141,7 @@ class CaseAdmin(admin.ModelAdmin):
         name = request.user.get_username()
         waiting = Q(pk__in=cases.queue(name).order_by().values("pk"))
         settled = ~Q(state=Case.State.OPEN) & ~Q(source__in=[Case.Source.SECOND, Case.Source.REPEAT])
+        settled &= ~Q(excluded__contains=name)
         return super().get_queryset(request).filter(waiting | settled).select_related("original")
 
     def get_urls(self) -> list[Any]:
@@ -233,8 +234,11 @@ class CaseAdmin(admin.ModelAdmin):
 
     def _bytes(self, request: HttpRequest, case_id: UUID, make: Any) -> HttpResponse:
         self._require_reviewer(request)
+        name = request.user.get_username()
         try:
-            return make(cases.find(case_id), request.user.get_username())
+            case = cases.find(case_id)
+            services.require_impartial(case, name)
+            return make(case, name)
         except BylineError as error:
             return HttpResponse(f"{error}\n", status=error.status, content_type="text/plain; charset=utf-8")
 

@@ -64,6 +64,7 @@ def open_case(
     """A new open case with its clocks and priority, logged. A hold, report or sample about a subject that
     already has one open joins that case: the shorter clocks and the higher priority then hold for it."""
     rules = rulebook.load()
+    source = str(source)  # the log takes no enumeration for a text
     now = timezone.now()
     ticking = clocks(rules, source, max(now, not_before or now), kind=kind, country=country)
     like = original.source if original and source in {Source.SECOND, Source.REPEAT} else source

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from statistics import median, quantiles
 from typing import Any
 
-from django.db.models import Q
 from django.utils import timezone
 
 from byline.safety.review.agreement import krippendorff_alpha, measure
@@ -100,8 +99,3 @@ def _share(values: Iterable[bool]) -> float | None:
 
 def _hours(span: timedelta) -> float:
     return round(span.total_seconds() / 3600, 2)
-
-
-def overdue(now: datetime | None = None) -> Q:
-    """Filter of open cases whose nearest duty is past."""
-    return Q(state=Case.State.OPEN, due_at__lt=now or timezone.now())

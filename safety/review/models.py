@@ -120,6 +120,10 @@ class Case(models.Model):
         """A second look that only measures: its decision changes nothing."""
         return self.source in {self.Source.SECOND, self.Source.REPEAT}
 
+    @property
+    def overdue(self) -> bool:
+        return self.state == self.State.OPEN and self.due_at < timezone.now()
+
     def held_by(self, now: Any = None) -> str:
         """Who has it at this moment; "" when nobody does or their time ran out."""
         moment = now or timezone.now()

@@ -168,6 +168,9 @@ def parse(raw: Any) -> Rules:
     priorities = raw["priorities"]
     _known(priorities["sources"], SOURCES, "priorities.sources")
     _known(priorities["kinds"], raw["report_kinds"], "priorities.kinds")
+    for group, longest in (("report_kinds", 16), ("countries", 8), ("reasons", 32), ("tags", 32)):
+        if long := [name for name in raw[group] if len(name) > longest]:
+            raise RulesInvalid(f"{group} has a name of more than {longest} characters: {long[0]}")
     sampling = {name: value for name, value in raw["sampling"].items() if name != "seed"}
     for name in ("allowed_percent", "second_percent", "repeat_percent"):
         if not 0 <= float(sampling[name]) <= 100:

@@ -44,7 +44,9 @@ def _require_open(case: Case) -> None:
         raise CaseSettled(f"This case is {case.get_state_display()}.")
 
 
-def _require_impartial(case: Case, reviewer: str) -> None:
+def require_impartial(case: Case, reviewer: str) -> None:
+    """OwnCase for whom a case is about or against: they neither decide nor read it, as it may hold the words
+    and the address of somebody who reported them."""
     if reviewer in case.excluded or (case.only and case.only != reviewer):
         raise OwnCase("You may not decide this case: it is about your own request, or your own decision.")
 
@@ -60,7 +62,7 @@ def take(case_id: uuid.UUID | str, reviewer: str) -> Case:
     with transaction.atomic():
         case = find(case_id, lock=True)
         _require_open(case)
-        _require_impartial(case, reviewer)
+        require_impartial(case, reviewer)
         _require_free(case, reviewer)
         _hold(case, reviewer, actor=reviewer)
     return case
@@ -71,7 +73,7 @@ def assign(case_id: uuid.UUID | str, reviewer: str, *, actor: str) -> Case:
     with transaction.atomic():
         case = find(case_id, lock=True)
         _require_open(case)
-        _require_impartial(case, reviewer)
+        require_impartial(case, reviewer)
         _hold(case, reviewer, actor=actor)
     return case
 
@@ -91,6 +93,7 @@ def put_back(case_id: uuid.UUID | str, reviewer: str) -> Case:
     with transaction.atomic():
         case = find(case_id, lock=True)
         _require_open(case)
+        require_impartial(case, reviewer)
         _require_free(case, reviewer)
         case.assignee, case.locked_until = "", None
         case.save(update_fields=["assignee", "locked_until"])
@@ -115,7 +118,7 @@ def sees_clearly(case: Case, reviewer: str) -> bool:
 
 def _require_holder(case: Case, reviewer: str) -> None:
     _require_open(case)
-    _require_impartial(case, reviewer)
+    require_impartial(case, reviewer)
     _require_free(case, reviewer)
     if case.held_by() != reviewer:
         raise CaseNotTaken("You do not hold this case.")
@@ -199,8 +202,8 @@ def _check(
         raise DecisionInvalid(f"The clause is one of {', '.join(known)}.")
     if not texts["rationale"]:
         raise DecisionInvalid("A decision needs a rationale.")
-    restricts = outcome in RESTRICTS or (case.rated_as == Source.APPEAL and outcome == "uphold")
-    if restricts and not case.is_rating and not texts["explanation"]:
+    told = takes_away(case, outcome) or outcome == "uphold"
+    if told and not case.is_rating and not texts["explanation"]:
         raise DecisionInvalid("A decision that restricts somebody explains itself to them.")
     if outcome == "relabel" and not case.is_rating and not texts["public_statement"]:
         raise DecisionInvalid("A relabelled clip needs the public sentence that its page will show.")
@@ -211,6 +214,20 @@ def _check(
     if unknown := sorted(set(tags) - set(rules.tags)):
         raise DecisionInvalid(f"There is no tag {', '.join(unknown)}.")
     return known[clause]
+
+
+def takes_away(case: Case, outcome: str) -> bool:
+    """Whether this outcome of this case takes something from the requester: also when a report that was
+    dismissed is followed on appeal."""
+    first = case.original
+    followed = (
+        case.source == Source.APPEAL
+        and outcome == "overturn"
+        and first is not None
+        and first.source == Source.REPORT
+        and first.decision.outcome == "keep"
+    )
+    return outcome in RESTRICTS or followed
 
 
 def _payload(case: Case, decision: Decision) -> dict[str, Any]:
@@ -271,7 +288,10 @@ def appeal(
         raise InvalidInput(
             "An appeal needs your words, at most 2,000 characters.", help="Say what was overlooked."
         )
-    if original is not None and (original.source == Source.APPEAL or original.is_rating):
+    final = original is not None and original.source == Source.APPEAL
+    if original is not None and final and takes_away(original, original.decision.outcome):
+        final = False  # it is the first decision against this person
+    if original is not None and (final or original.is_rating):
         raise AppealRefused("The decision on an appeal is final here.", help="See the other ways it names.")
     if timezone.now() > appeal_until(decided_at):
         raise AppealRefused("The time to appeal this decision is over.")

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from byline.safety.review import rules as rulebook
 from byline.safety.review.models import Case, Decision
-from byline.safety.review.services import RESTRICTS, appeal_until
+from byline.safety.review.services import appeal_until, takes_away
 
 _DONE = {
     "release": "Your request was released and goes on.",
@@ -92,8 +92,10 @@ def of_decision(decision: Decision) -> Statement:
     reason = rules.reasons.get(decision.reason)
     first = case.original if case.source == Case.Source.APPEAL else case
     came = first.source if first else "hold"
-    restricts = decision.outcome in RESTRICTS or decision.outcome == "uphold"
-    until = appeal_until(decision.decided_at) if case.source != Case.Source.APPEAL else None
+    against = takes_away(case, decision.outcome)
+    restricts = against or decision.outcome == "uphold"
+    appealable = against or case.source != Case.Source.APPEAL
+    until = appeal_until(decision.decided_at) if appealable else None
     label = reason.label if reason else decision.reason
     facts = _FOUND.get(came, "")
     if case.source == Case.Source.APPEAL:
@@ -102,7 +104,7 @@ def of_decision(decision: Decision) -> Statement:
         reference=f"case {case.pk}, log entry {decision.entry}",
         decided_at=decision.decided_at,
         restricts=restricts,
-        what=_DONE[decision.outcome],
+        what=_DONE["take_down" if against and decision.outcome == "overturn" else decision.outcome],
         scope="It holds everywhere." if restricts else "",
         duration="It holds until it is changed by an appeal or an authority." if restricts else "",
         facts=facts,

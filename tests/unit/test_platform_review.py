@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import review_kit as kit
+import yaml
 from django.contrib.auth.models import Group
 from django.core.cache import cache
 from django.test import Client
@@ -15,10 +16,11 @@ from django.utils import timezone
 from publication_kit import Signed, on_record, requested, sign
 
 from byline.audit.models import Entry
+from byline.generation.states import State
 from byline.platform import inspection, tokens
 from byline.platform.review import reports, roles
 from byline.provenance.models import Record
-from byline.safety.review import cases, services
+from byline.safety.review import cases, rules, services
 from byline.safety.review.models import Case, Declaration, Report
 
 pytestmark = pytest.mark.django_db
@@ -64,19 +66,20 @@ def people() -> dict[str, Client]:
     return found
 
 
+OWN = {"reviewer who asked": 403}  # it may hold the words of whoever reported them
 REVIEWERS = {"reviewer": 200, "lead": 200, "reviewer who asked": 200}
 DECISION = {"outcome": "release", "reason": "context", "clause": "P1", "rationale": "News."}
 # (method, address, body) -> status by role; anonymous and verifier: 401 unless given (a token opens no
 # endpoint of signed-in people), everybody else 403.
 MATRIX: list[tuple[str, str, Any, dict[str, int]]] = [
     ("get", "/review/cases", None, REVIEWERS),
-    ("get", "/review/cases/{case}", None, REVIEWERS),
-    ("post", "/review/cases/{case}/take", {}, REVIEWERS | {"reviewer who asked": 403}),
-    ("post", "/review/cases/{case}/put-back", {}, REVIEWERS),
+    ("get", "/review/cases/{case}", None, REVIEWERS | OWN),
+    ("post", "/review/cases/{case}/take", {}, REVIEWERS | OWN),
+    ("post", "/review/cases/{case}/put-back", {}, REVIEWERS | OWN),
     ("post", "/review/cases/{case}/unblur", {}, dict.fromkeys(("reviewer", "lead"), 409)),
     ("post", "/review/cases/{case}/decide", DECISION, dict.fromkeys(("reviewer", "lead"), 409)),
     ("post", "/review/cases/{case}/assign", {"reviewer": "rita"}, {"lead": 200}),
-    ("get", "/review/cases/{case}/preview.jpg", None, dict.fromkeys(REVIEWERS, 404)),
+    ("get", "/review/cases/{case}/preview.jpg", None, dict.fromkeys(REVIEWERS, 404) | OWN),
     ("get", "/review/cases/{case}/clip.mp4", None, dict.fromkeys(REVIEWERS, 403)),
     ("get", "/review/metrics", None, REVIEWERS),
     ("get", "/generations/{mine}/statements", None, {"editor": 200, "other editor": 404}),
@@ -153,6 +156,22 @@ def test_a_reviewer_sees_the_words_that_fired(people: dict[str, Client]):
     assert found["fired"][0]["words"] == ["bomb"]
     assert found["checks"][0]["result"] == "not checked"
     assert "<mark>bomb</mark>" in people["reviewer"].get(page(case)).content.decode()
+
+
+def test_a_finished_clip_is_sampled_by_the_seed(monkeypatch: Any):
+    raw = yaml.safe_load(rules.SHIPPED.read_text())
+    for percent, found in ((0, 0), (100, 1)):
+        raw["sampling"]["allowed_percent"] = percent
+        chosen = rules.parse(raw)
+        monkeypatch.setattr(rules, "load", lambda path=None, chosen=chosen: chosen)
+        row, _ = kit.held("ed")
+        file = {"file_sha256": "0" * 64, "serial": percent + 1, "audio_id": percent + 1}
+        kit.move(row, State.FINISHING, actor="system:pipeline")
+        kit.move(row, State.READY, actor="system:pipeline", **file)
+        assert Case.objects.filter(source="sample", subject=row.subject, excluded=["ed"]).count() == found
+    kit.decide(Case.objects.get(source="sample"), "rita", "withdraw")
+    row.refresh_from_db()
+    assert (row.state, row.error_code) == ("rejected", "rejected_by_reviewer")
 
 
 def test_assigning_needs_somebody_who_reviews(people: dict[str, Client]):

@@ -87,6 +87,7 @@ def broken(change: Any) -> Any:
         lambda r: r["sampling"].update(allowed_percent=101),
         lambda r: r["priorities"]["sources"].update(nobody=1),
         lambda r: r.pop("tags"),
+        lambda r: r["report_kinds"].update(a_name_that_is_too_long="x"),
     ],
 )  # fmt: skip
 def test_rules_that_do_not_fit_together_are_refused(change: Any, tmp_path: Path):
