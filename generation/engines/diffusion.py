@@ -43,6 +43,7 @@ from byline.generation.engines.base import (
 )
 from byline.generation.engines.families import Call
 from byline.generation.engines.registry import STILLS, ModelEntry
+from byline.generation.engines.weights import WeightsChanged
 
 NAME = "DiffusionEngine"
 MAX_STEPS, MAX_SIDE = 200, 4096  # bounds on what one task may cost
@@ -53,7 +54,7 @@ class DiffusionConfig(options.Options):
     """CONFIG of the engine. 0 and "" leave a value to the registry's entry or to the preset."""
 
     MODEL: str = ""  # id in the registry
-    PRESET: str = ""  # an envelope of presets.yaml: clip length and what is offered
+    PRESET: str = ""  # the clip length of a known product, see `byline models presets`
     WIDTH: int = 0
     HEIGHT: int = 0
     FRAMES: int = 0
@@ -150,7 +151,11 @@ class DiffusionEngine:
             if self.entry.family.guider:
                 guidance = self._guidance(task)
                 pipeline.guider = pipeline.guider.new(guidance_scale=guidance)
-            self._record |= {"operation": operation.value, "prompt_heeded": "prompt" in call.names}
+            self._record |= {
+                "operation": operation.value,
+                "prompt_heeded": "prompt" in call.names,
+                **_tokens(pipeline, task.prompt if "prompt" in call.names else "", arguments),
+            }
             arguments["generator"] = torch.Generator("cpu").manual_seed(task.seed)
             arguments |= watching.arguments(
                 pipeline, arguments["num_inference_steps"], progress, check_cancelled
@@ -255,6 +260,10 @@ class DiffusionEngine:
 
     def _load(self, kind: Any) -> Any:
         self.self_check()
+        if weights.read_lock(self.entry).digest() != self.info.weights_sha256:
+            raise WeightsChanged(
+                f"{self.entry.id} was pulled again while this process ran", help="Restart the worker."
+            )
         torch, diffusers = heavy.load("torch"), heavy.load("diffusers")
         for library in (diffusers, heavy.load("transformers")):
             library.utils.logging.disable_progress_bar()
@@ -306,6 +315,22 @@ def sizes(entry: ModelEntry) -> str:
     """The valid sizes in words."""
     native = ", ".join(f"{width} x {height}" for width, height in entry.sizes)
     return native if entry.fixed_size else f"multiples of {entry.size_multiple}; native are {native}"
+
+
+def _tokens(pipeline: Any, prompt: str, arguments: Mapping[str, Any]) -> dict[str, int]:
+    """How long the prompt is to the model, and how much of it the encoder that reads most will read:
+    pipelines cut the rest without a word, so the record must say it."""
+    found = []
+    for name, tokenizer in pipeline.components.items():
+        if name.startswith("tokenizer") and tokenizer is not None and prompt:
+            length = len(tokenizer(prompt)["input_ids"])
+            found.append(
+                (min(length, arguments.get("max_sequence_length") or tokenizer.model_max_length), length)
+            )
+    if not found:
+        return {}
+    read, length = max(found)
+    return {"prompt_tokens": length, "prompt_tokens_read": read}
 
 
 def _same(value: Any) -> Any:

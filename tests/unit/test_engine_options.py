@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from byline.audit.base import heavy
 from byline.audit.base.errors import ConfigurationError, InvalidInput, MissingWeights
-from byline.generation.engines import weights
+from byline.generation.engines import pulling, weights
 from byline.generation.engines.base import EngineFailed, Operation, VideoTask, operation_of
 from byline.generation.engines.diffusion import DiffusionEngine
 from byline.generation.engines.weights import WeightsChanged
@@ -137,6 +138,31 @@ def test_a_preset_sets_the_length() -> None:
     made = DiffusionEngine(MODEL=NAME, PRESET="hotshot")  # two seconds at 8 frames a second
     assert made.info.frames == 17
     assert DiffusionEngine(MODEL=NAME, PRESET="kaiber").info.frames == 33  # the model's longest
+
+
+def test_a_prompt_that_is_cut_is_recorded() -> None:
+    made = DiffusionEngine(MODEL=NAME)
+    made.generate(TASK)
+    assert (made.record["prompt_tokens"], made.record["prompt_tokens_read"]) == (5, 5)
+    made.generate(replace(TASK, prompt="a red ball " * 10))
+    assert (made.record["prompt_tokens"], made.record["prompt_tokens_read"]) == (30, 16)
+
+
+def test_weights_that_were_pulled_again_meanwhile_need_a_restart(
+    shelf: kit.Shelf, tmp_path: Path, settings: Any
+) -> None:
+    settings.BYLINE = kit.Shelf(tmp_path / "own").settings
+    entry = kit.entry(NAME)
+    pulling.pull(entry, source=shelf.source(NAME))
+    made = DiffusionEngine(MODEL=NAME)
+    assert made.info.weights_sha256
+    other = shutil.copytree(shelf.source(NAME), tmp_path / "other")
+    file = other / "vae" / "diffusion_pytorch_model.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    pulling.pull(entry, source=other)
+    weights.pin(entry)
+    with pytest.raises(WeightsChanged, match="pulled again"):
+        made.generate(TASK)
 
 
 PICTURE = kit.picture()
