@@ -39,6 +39,8 @@ _OPTIONS: dict[str, tuple[type, float, float]] = {
     "music": (str, 1, 20),  # a mood, see sound/scoring.py
     "music_maker": (str, 1, 64),
     "effects": (str, 1, 100),
+    "narration": (str, 64, 64),  # SHA-256 of an uploaded recording
+    "restore": (str, 0, 60),  # steps for the recording, see sound/restoration.py
     "loudness": (float, -31.0, -12.0),  # LUFS
 }
 

@@ -1,9 +1,10 @@
-"""speech: the voice-over, spoken. Gives `speech` (None without a voice-over) to the later stages."""
+"""speech: the voice-over, spoken or as recorded. Gives `speech` (None without one) to the later stages."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
-from byline.audit.base.errors import BylineError
+from byline.audit.base.errors import BylineError, InvalidInput
 from byline.generation.contracts import Artefact, Effect, Outcome, Verdict
 
 VOICE_OPTIONS = ("language", "rate", "pitch")
@@ -22,16 +23,18 @@ def speech(request: Any, artefact: Artefact) -> Outcome:
     """
     reserve = (Effect("reserve_ids"),)
     script = artefact.produced["normalise"]["voice_over"]
+    recorded = request.options.get("narration", "")
+    if recorded and not script:
+        raise InvalidInput(
+            "A narration comes with its words as the voice-over.", help="They are moderated and captioned."
+        )
     if not script:
         artefact.memory["speech"] = None
         return Outcome(Verdict.ALLOW, evidence={"spoken": False}, effects=reserve)
 
-    from byline.generation import soundtrack, voices
+    from byline.generation import soundtrack
 
-    voice = voices.load(request.options.get("voice", "default"))
-    _require_consent(voice.info, request.references)
-    options = {name: request.options[name] for name in VOICE_OPTIONS if name in request.options}
-    spoken = voice.speak(script, **options)
+    spoken, made = _narrated(request) if recorded else _spoken(request, script)
     if soundtrack.needed_seconds(spoken) > request.seconds:
         raise soundtrack.SpeechTooLong(
             f"The voice-over needs a clip of {soundtrack.needed_seconds(spoken):.1f} s,"
@@ -40,22 +43,52 @@ def speech(request: Any, artefact: Artefact) -> Outcome:
     artefact.memory["speech"] = spoken
     return Outcome(
         Verdict.ALLOW,
-        evidence={"spoken": True, "seconds": round(spoken.seconds, 2), "words": len(spoken.words)},
-        effects=reserve,
-        produces={
-            "voice": voice.info.name,
-            "voice_version": voice.info.version,
-            "voice_licence": voice.info.licence,
-            "voice_identifier": voice.info.identifier,
-            "voice_weights_sha256": voice.info.weights_sha256,
-            "timing": spoken.timing,
+        evidence={
+            "spoken": True,
+            "recorded": bool(recorded),
+            "seconds": round(spoken.seconds, 2),
+            "words": len(spoken.words),
         },
+        effects=reserve,
+        produces=made,
     )
 
 
-def _require_consent(info: Any, references: Sequence[Mapping[str, str]]) -> None:
-    """A real person's timbre is used only for a request that refers to this very file: the consent stage
-    has then found an active consent for it. ConsentMissing otherwise."""
-    referred = {item["sha256"] for item in references if item["kind"] == "voice"}
-    if not info.synthetic and info.speaker_sha256 not in referred:
+def _spoken(request: Any, script: str) -> tuple[Any, dict[str, Any]]:
+    """The script by the voice that the request names."""
+    from byline.generation import voices
+
+    voice = voices.load(request.options.get("voice", "default"))
+    if not voice.info.synthetic:
+        _require_consent(voice.info.speaker_sha256, request.references)
+    options = {name: request.options[name] for name in VOICE_OPTIONS if name in request.options}
+    spoken = voice.speak(script, **options)
+    return spoken, {
+        "voice": voice.info.name,
+        "voice_version": voice.info.version,
+        "voice_licence": voice.info.licence,
+        "voice_identifier": voice.info.identifier,
+        "voice_weights_sha256": voice.info.weights_sha256,
+        "timing": spoken.timing,
+    }
+
+
+def _narrated(request: Any) -> tuple[Any, dict[str, Any]]:
+    """The uploaded recording, restored by the steps that the request asks for. The screen stage then hears
+    whether it says what was moderated."""
+    from byline.generation.sound import narration, restoration
+
+    digest = request.options["narration"]
+    _require_consent(digest, request.references)
+    recording = narration.read(digest)
+    steps = tuple(step.strip() for step in request.options.get("restore", "").split(",") if step.strip())
+    samples, report = restoration.restore(recording.samples, recording.rate, steps=steps)
+    done = [asdict(step) for step in report if step.applied or step.name in steps]
+    return replace(recording, samples=samples), {"narration": digest, "restoration": done}
+
+
+def _require_consent(sha256: str, references: Sequence[Mapping[str, str]]) -> None:
+    """A real person's voice is used only for a request that refers to this very file: the consent stage has
+    then found an active consent for it. ConsentMissing otherwise."""
+    if sha256 not in {item["sha256"] for item in references if item["kind"] == "voice"}:
         raise ConsentMissing("The voice is a real person's, and the request refers to no consent for it.")

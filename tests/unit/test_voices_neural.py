@@ -173,7 +173,8 @@ def save_csm(folder: Path) -> dict[str, Any]:
     model = transformers.CsmForConditionalGeneration(
         transformers.CsmConfig(
             text_vocab_size=20, max_position_embeddings=64, codebook_pad_token_id=17,
-            codebook_eos_token_id=16, bos_token_id=1, pad_token_id=0, audio_token_id=5, audio_eos_token_id=6, codec_config=codec,
+            codebook_eos_token_id=16, bos_token_id=1, pad_token_id=0,
+            audio_token_id=5, audio_eos_token_id=6, codec_config=codec,
             depth_decoder_config={"backbone_hidden_size": 16, "max_position_embeddings": 4, **small}, **small,
         )
     )  # fmt: skip
