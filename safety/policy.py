@@ -197,7 +197,7 @@ def _profile(name: str, entries: Mapping[str, Any]) -> Profile:
     seen: list[str] = []
     following: str | None = name
     while following is not None:
-        if following in seen or following not in entries:
+        if following in seen or following not in list(entries):
             raise PolicyInvalid(f"profiles.{name}: extends {following!r}, which is unknown or circular")
         seen.append(following)
         entry = entries[following]
@@ -210,15 +210,13 @@ def _profile(name: str, entries: Mapping[str, Any]) -> Profile:
     reasons: dict[str, Any] = {}
     unavailable: list[str] = []
     for entry in chain:
+        expect_keys(entry.get("bands") or {}, f"profiles.{name}.bands", set(), set(CATEGORIES))
+        expect_keys(entry.get("reasons") or {}, f"profiles.{name}.reasons", set(), set(REASONS))
         for category, rows in (entry.get("bands") or {}).items():
-            if category not in CATEGORIES:
-                raise PolicyInvalid(f"profiles.{name}.bands: unknown category {category!r}")
             bands[category] = _bands(f"profiles.{name}.bands.{category}", rows)
         for reason, action in (entry.get("reasons") or {}).items():
-            if reason not in REASONS or action not in {"review", "block"}:
-                raise PolicyInvalid(
-                    f"profiles.{name}.reasons.{reason}: a known reason with review or block is needed"
-                )
+            if action not in ["review", "block"]:
+                raise PolicyInvalid(f"profiles.{name}.reasons.{reason}: review or block is needed")
             reasons[reason] = action
         unavailable = entry.get("may_be_unavailable", unavailable)
     missing = sorted((set(CATEGORIES) - set(bands)) | (set(REASONS) - set(reasons)))
@@ -239,7 +237,7 @@ def _bands(where: str, rows: Any) -> tuple[Band, ...]:
         raise PolicyInvalid(f"{where}: a list of [from, to, action] is needed")
     bands = []
     for row in rows:
-        if not isinstance(row, list) or len(row) != 3 or row[2] not in STRENGTH:
+        if not isinstance(row, list) or len(row) != 3 or row[2] not in list(STRENGTH):
             raise PolicyInvalid(f"{where}: {row!r} is not [from, to, allow | review | block]")
         low, high = (float(v) if isinstance(v, int | float) else -1.0 for v in row[:2])
         if not 0 <= low < high <= 1:

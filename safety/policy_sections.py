@@ -34,7 +34,7 @@ from byline.safety.policy_model import (
 
 JURISDICTIONS = Path(__file__).parent / "policies" / "jurisdictions"
 _PLACE = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
-_ACTIONS = {"review", "block"}
+_ACTIONS = ["review", "block"]
 _PEOPLE = {"name", "aliases"}
 # Every score the embedded tier can give is on this grid closely enough to tell whether a layer acts.
 _GRID = tuple(i / 200 for i in range(201))
@@ -177,7 +177,7 @@ def _no_go(where: str, entry: Any) -> NoGo:
     action, reach = entry.get("action", "block"), entry.get("where", "anywhere")
     if action not in _ACTIONS:
         raise PolicyInvalid(f"{where}.action: review or block is needed, not {action!r}")
-    if reach not in {"anywhere", "depicted"}:
+    if reach not in ["anywhere", "depicted"]:
         raise PolicyInvalid(f"{where}.where: anywhere or depicted is needed, not {reach!r}")
     return NoGo(action, str(entry.get("why", "")).strip(), reach == "anywhere")
 
@@ -205,7 +205,7 @@ def _terms(where: str, entries: list[Any]) -> tuple[TermList, ...]:
         at = f"{where}[{i}]"
         expect_keys(entry, at, {"name", "words"}, {"category", "action", "why"})
         category, action = entry.get("category", "copyright_brand"), entry.get("action", "review")
-        if category not in CATEGORIES:
+        if category not in list(CATEGORIES):
             raise PolicyInvalid(f"{at}: unknown category {category!r}")
         if action not in _ACTIONS:
             raise PolicyInvalid(f"{at}.action: review or block is needed, not {action!r}")
@@ -227,7 +227,7 @@ def _brands(raw: Any, profiles: Mapping[str, Profile]) -> dict[str, BrandRules]:
         where = f"brands.{name}"
         expect_keys(entry, where, set(), {"profile", "own", "competitors", "terms", "tighten"})
         profile = entry.get("profile", "")
-        if profile and profile not in profiles:
+        if profile and profile not in list(profiles):
             raise PolicyInvalid(f"{where}.profile: there is no profile {profile!r}")
         terms = _list(entry, "terms")
         if competitors := _list(entry, "competitors"):

@@ -1,5 +1,7 @@
 """Places, elections, people, terms and brands are layers: they make a policy stricter, and only that."""
 
+import contextlib
+import copy
 import datetime as dt
 from pathlib import Path
 from typing import Any
@@ -243,3 +245,42 @@ def test_names_are_found_where_they_stand(before: str, after: str) -> None:
     text = f"{before} Jorun Balke {after}"
     assert (0, (len(before) + 1, len(before) + 12)) in listed.find(text)
     assert len(listed.blank(text)) == len(text)
+
+
+_JUNK = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-2, 2)
+    | st.floats(allow_nan=True)
+    | st.text(max_size=4)
+    | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, inner in items for place in _places(inner, (*path, key)))]
+
+
+_RAW = {
+    "policy": {
+        **yaml.safe_load(policy.SHIPPED.read_text("utf-8")),
+        **yaml.safe_load(yaml.safe_dump({key: value for key, value in SITE.items() if key != "extends"})),
+    },
+    "places": {name: yaml.safe_load((JURISDICTIONS / f"{name}.yaml").read_text("utf-8")) for name in PLACES},
+}
+
+
+@given(place=st.sampled_from([p for p in _places(_RAW) if len(p) > 1]), junk=_JUNK)
+@settings(deadline=None, max_examples=200)
+def test_whatever_stands_in_a_file_it_loads_or_is_refused_with_a_reason(place: Any, junk: Any) -> None:
+    """Anything else that escapes would be a crash at start without a word of help."""
+    whole = copy.deepcopy(_RAW)
+    target: Any = whole
+    for key in place[:-1]:
+        target = target[key]
+    target[place[-1]] = junk
+    with contextlib.suppress(PolicyInvalid):
+        policy.parse(whole["policy"], "0" * 64, jurisdictions=whole["places"])
