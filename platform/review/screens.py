@@ -117,7 +117,7 @@ class DecisionForm(forms.Form):
 class CaseAdmin(admin.ModelAdmin):
     """The most urgent first. A second rating looks like its first."""
 
-    list_display = ("question", "about", "priority", "due", "held", "shown_state", "opened")
+    list_display = ("question", "due", "priority", "held", "about", "shown_state", "opened")
     list_display_links = ("question",)
     list_filter = (WaitingFilter, "category")
     search_fields = ("=subject", "=id")

@@ -130,14 +130,14 @@ def of_machine(
         what=_DONE["reject"],
         scope="It holds everywhere.",
         duration="It holds for this request; you can change it and send it again at any time.",
-        facts=f"The check “{stage}” said no to what you wrote or asked for. {message}",
+        facts=f"The check “{stage}” said no to what you wrote or asked for.",
         found_by_machine=True,
         automated=True,
         ground=clause or "The policy of this site.",
         ground_is="our policy",
-        explanation=help,
+        explanation=message or "This is what the clause forbids.",
         appeal_until=until,
-        redress=_redress(until),
+        redress=tuple(filter(None, (help, *_redress(until)))),
     )
 
 

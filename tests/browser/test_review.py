@@ -106,3 +106,19 @@ def test_a_stranger_reports_a_clip_with_the_keyboard_and_follows_it(
     tab.get_by_label("What was overlooked?").fill("I am that actor, and I did not agree.")
     tab.get_by_role("button", name="Appeal").press("Enter")
     expect(tab.get_by_text("Your appeal was received")).to_be_visible()
+
+
+def test_an_editor_reads_the_reasons_and_appeals(tab: Page, live_server: Any, shots: Path):
+    kit.account("ed", "add_generationrequest", "access_admin", password=kit.PASSWORD)
+    row = kit.request_in("rejected", "ed")
+    tab.goto(f"{live_server.url}/cms/login/?next=/cms/generate/{row.pk}/appeal/")
+    tab.fill("#id_username", "ed")
+    tab.fill("#id_password", kit.PASSWORD)
+    tab.press("#id_password", "Enter")
+    expect(tab.get_by_text("by a program, without a person")).to_be_visible()
+    assert_accessible(tab, ".byline-appeal")
+    width = tab.viewport_size["width"]  # type: ignore[index]
+    tab.screenshot(path=shots / f"appeal-{width}.png", full_page=True)
+    tab.get_by_label("What was overlooked?").fill("It is satire, and says so in the picture.")
+    tab.get_by_role("button", name="Appeal").press("Enter")
+    expect(tab.get_by_text("You appealed on")).to_be_visible()
