@@ -70,8 +70,8 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
-def entry(*, pk: int, kind: str, subject: str, actor: str, payload: Any, created: datetime) -> dict[str, Any]:
-    """The JSON object that is hashed into the tree for one entry."""
+def entry(*, pk: int, kind: str, subject: str, actor: str, payload: Any, created: str) -> dict[str, Any]:
+    """The JSON object that is hashed into the tree for one entry. `created` is a `timestamp`."""
     return {
         "v": 1,
         "id": pk,
@@ -79,5 +79,5 @@ def entry(*, pk: int, kind: str, subject: str, actor: str, payload: Any, created
         "subject": subject,
         "actor": actor,
         "payload": payload,
-        "created": timestamp(created),
+        "created": created,
     }

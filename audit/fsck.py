@@ -10,23 +10,22 @@ the order is the tree's, the times are only the database's word.
 Left out: whether what was logged is true.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import dataclass
 
 from django.db import connection, transaction
+from django.db.models import Max
 
-from byline.audit import merkle, mirror, monitor, store, tiles
+from byline.audit import leaves, merkle, mirror, monitor, rederive, tiles
 from byline.audit.base import keyring
 from byline.audit.base.errors import BylineError, InvalidInput
 from byline.audit.checkpoint import Checkpoint as Head
 from byline.audit.checkpoint import CheckpointInvalid, open_checkpoint
-from byline.audit.models import Checkpoint, Entry, Tile, TreeHead
-from byline.audit.tiles import WIDTH, split
+from byline.audit.models import Checkpoint, Entry, SealedLeaf, Tile, TreeHead
+from byline.audit.tiles import WIDTH
 
-CLOCK_SLACK = timedelta(minutes=15)  # entries are sealed as they commit; transactions are shorter than this
 # What the last frontier vouches for; a frontier from another server (a loaded dump) says nothing here.
 _SKIPPED = """
     SELECT min(e.id) FROM byline_audit_entry e
@@ -77,9 +76,10 @@ class FsckReport:
         )
 
 
-def fsck(known: str | None = None, archive: monitor.Fetch | None = None) -> FsckReport:
+def fsck(known: str | None = None, archive: monitor.Fetch | None = None, jobs: int = 1) -> FsckReport:
     """Check everything. `known` is the text of a signed checkpoint of this log, `archive` where the
-    bundles of retired entries are.
+    bundles of retired entries are, `jobs` how many processes may derive leaves (with more
+    than one, the caller's main module must be importable without effects, as multiprocessing says).
 
     FsckFailed for the first thing that does not fit; InvalidInput if `known` is no checkpoint of
     this log. Memory is bounded; time is linear in the log.
@@ -95,8 +95,9 @@ def fsck(known: str | None = None, archive: monitor.Fetch | None = None) -> Fsck
         marks.append((_opened(kept, vkey, str(mirror.path())), f"the checkpoint in {mirror.path()}"))
     with _snapshot():
         run = _Run(vkey, marks, _Retired(archive))
-        for row in _rows():
-            run.leaf(*row)
+        last = SealedLeaf.objects.aggregate(last=Max("index"))["last"]
+        for derived in rederive.everything(connection, 0 if last is None else last + 1, jobs):
+            run.take(derived)
         run.finish()
         return FsckReport(
             origin=vkey.partition("+")[0],
@@ -127,13 +128,6 @@ def _snapshot() -> Iterator[None]:
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         yield
-
-
-def _rows() -> Iterator[tuple[Any, ...]]:
-    with connection.chunked_cursor() as cursor:
-        cursor.execute(store.ROWS + " ORDER BY s.index")
-        while rows := cursor.fetchmany(2000):
-            yield from rows
 
 
 class _Retired:
@@ -177,20 +171,23 @@ class _Retired:
 class _Clock:
     """Whether the entries' times go with their order, within what open transactions explain."""
 
-    newest: datetime | None = None
-    back: list[tuple[int, datetime]] = field(default_factory=list)  # the first only
+    newest: str = ""
+    back: tuple[str, int] | None = None  # the first only
 
-    def tick(self, index: int, created: datetime) -> None:
-        if self.newest is None or created > self.newest:
-            self.newest = created
-        elif not self.back and self.newest - created > CLOCK_SLACK:
-            self.back.append((index, created))
+    def take(self, derived: leaves.Derived) -> None:
+        if derived.oldest is None or derived.newest is None:
+            return
+        if self.back is None:
+            slack = leaves.CLOCK_SLACK
+            behind = self.newest and leaves.moment(self.newest) - leaves.moment(derived.oldest[0]) > slack
+            self.back = derived.oldest if behind else derived.back
+        self.newest = max(self.newest, derived.newest[0])
 
     def warning(self) -> str:
-        if not self.back:
+        if self.back is None:
             return ""
-        index, created = self.back[0]
-        return f"the clock went back: leaf {index} says {created:%Y-%m-%d %H:%M:%S} after a later time"
+        created, index = self.back
+        return f"the clock went back: leaf {index} says {created[:19].replace('T', ' ')} after a later time"
 
 
 class _Run:
@@ -216,48 +213,69 @@ class _Run:
         """What somebody should look at, though the log holds."""
         return [text for text in (self._clock.warning(), self.retired.warning()) if text]
 
-    def leaf(self, index: int, sealed: int, stored: bytes, pk: int | None, *columns: Any) -> None:
-        """Take the next leaf: its place, the entry it names and its hash, then the entry as it is now."""
-        if index != self.tree.size:
-            raise FsckFailed(f"leaf {self.tree.size} is missing: next is {index}", index=self.tree.size)
-        if pk is None:
-            digest = bytes(stored)
-            self.retired.check(index, sealed, digest)
-        else:
-            digest = store.leaf(pk, *columns)
-            self._clock.tick(index, columns[-1])
-        if digest != bytes(stored):
-            raise FsckFailed(
-                f"entry {pk} (leaf {index}) is not what was sealed: one of them was changed",
-                index=index,
-                entry=pk,
-            )
-        self.tree.append(digest)
-        self._tile(0, digest)
-        self._roots()
+    def take(self, derived: leaves.Derived) -> None:
+        """Take the next leaves, then what is wrong with the one after them."""
+        for leaf in derived.gone:
+            self.retired.check(*leaf)
+        self._clock.take(derived)
+        row = tiles.split(derived.hashes)
+        for at in range(0, len(row), WIDTH):
+            part = row[at : at + WIDTH]
+            if (
+                len(part) == WIDTH
+                and self.tree.size % WIDTH == 0
+                and self._next_root() >= self.tree.size + WIDTH
+            ):
+                root = merkle.complete_root(part)
+                self.tree.append(root, tiles.HEIGHT)
+                self._full(0, part, root)
+                self._roots()
+            else:
+                for digest in part:
+                    self.tree.append(digest)
+                    self._tile(0, digest)
+                    self._roots()
+        if derived.bad is None:
+            return
+        index, entry = derived.bad
+        if entry is None:
+            raise FsckFailed(f"leaf {index} is missing", index=index)
+        raise FsckFailed(
+            f"entry {entry} (leaf {index}) is not what was sealed: one of them was changed",
+            index=index,
+            entry=entry,
+        )
 
     def _tile(self, level: int, digest: bytes) -> None:
-        """Add a hash to its tile; a full tile must be stored exactly so, and its root goes one level up."""
+        """Add a hash to its tile."""
         if level == len(self._rows):
             self._rows.append([])
         row = self._rows[level]
         row.append(digest)
-        if len(row) < WIDTH:
-            return
-        index = (self.tree.size >> (8 * (level + 1))) - 1
+        if len(row) == WIDTH:
+            self._full(level, row, merkle.complete_root(row))
+            row.clear()
+
+    def _full(self, level: int, row: list[bytes], root: bytes) -> None:
+        """A full tile must be stored exactly so, and its root goes one level up."""
+        index = (self.tree.size >> (tiles.HEIGHT * (level + 1))) - 1
         stored = Tile.objects.filter(level=level, index=index).values_list("hashes", "root").first()
         if stored is None:
             raise FsckFailed(f"tile {level}/{index} is missing")
-        for at, (ours, theirs) in enumerate(zip(row, split(bytes(stored[0])), strict=False)):
+        for at, (ours, theirs) in enumerate(zip(row, tiles.split(bytes(stored[0])), strict=False)):
             if ours != theirs:
-                first = (index * WIDTH + at) << (8 * level)
+                first = (index * WIDTH + at) << (tiles.HEIGHT * level)
                 raise FsckFailed(f"tile {level}/{index} differs from the leaves at {first}", index=first)
-        root = merkle.complete_root(row)
         if len(stored[0]) != WIDTH * merkle.HASH_SIZE or bytes(stored[1]) != root:
             raise FsckFailed(f"tile {level}/{index} has another length or root than its hashes")
         self.tiles += 1
-        row.clear()
         self._tile(level + 1, root)
+
+    def _next_root(self) -> float:
+        """The smallest size at which some root is claimed."""
+        claims = [claim.size for claim in (self._head, self._checkpoint) if claim]
+        claims += [head.size for head, _ in self._marks[:1]]
+        return min(claims, default=math.inf)
 
     def _roots(self) -> None:
         """Compare all that claims to know the root of the tree as large as it is now."""

@@ -54,13 +54,16 @@ class CompactRange:
         for leaf in leaves:
             self.append(leaf)
 
-    def append(self, leaf: bytes) -> None:
-        count = self.size
+    def append(self, node: bytes, height: int = 0) -> None:
+        """Add a leaf hash, or the root over the next 2^height leaves where a subtree of that size begins."""
+        count = self.size >> height
+        if count << height != self.size:
+            raise MerkleError(f"no subtree of height {height} begins at {self.size}")
         while count & 1:
-            leaf = node_hash(self._stack.pop(), leaf)
+            node = node_hash(self._stack.pop(), node)
             count >>= 1
-        self._stack.append(leaf)
-        self.size += 1
+        self._stack.append(node)
+        self.size += 1 << height
 
     def root(self) -> bytes:
         if not self._stack:

@@ -46,7 +46,7 @@ class Entry(models.Model):
             subject=self.subject,
             actor=self.actor,
             payload=self.payload,
-            created=self.created,
+            created=canonical.timestamp(self.created),
         )
 
 

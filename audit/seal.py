@@ -16,7 +16,7 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from byline.audit import merkle, mirror, store, tiles
+from byline.audit import leaves, merkle, mirror, store, tiles
 from byline.audit.base import conf, keyring
 from byline.audit.base.errors import ConfigurationError
 from byline.audit.checkpoint import Checkpoint as Head
@@ -33,13 +33,13 @@ RETRY_S = 1.0
 # An entry becomes visible when its transaction commits, perhaps long after later ones: so neither id
 # nor txid is a watermark. All transactions before `frontier` had ended when it was recorded and what
 # they wrote is sealed; from there on, whatever is visible and has no leaf yet is due.
-_DUE = """
-    SELECT e.id, e.kind, e.subject, e.actor, e.payload::text, e.created, e.txid
+_DUE = f"""
+    SELECT {leaves.COLUMNS}, e.txid
     FROM byline_audit_entry e
     WHERE e.txid >= %s
       AND NOT EXISTS (SELECT 1 FROM byline_audit_sealedleaf s WHERE s.entry_id = e.id)
     ORDER BY e.txid, e.id LIMIT %s
-"""
+"""  # noqa: S608  constants only
 _HORIZON = """
     SELECT pg_snapshot_xmin(now)::text::bigint, pg_snapshot_xmax(now)::text::bigint
     FROM pg_current_snapshot() AS now
@@ -128,9 +128,9 @@ def _integrate(limit: int, full_scan: bool) -> int:
         rows = cursor.fetchall()
         if not rows:
             return 0
-        leaves = [store.leaf(*row[:6]) for row in rows]
-        cursor.execute(_LEAVES, [list(range(size, size + len(rows))), [row[0] for row in rows], leaves])
-        grown = tiles.grow(size, leaves, store.fetch)
+        hashes = [leaves.leaf(*row[:6]) for row in rows]
+        cursor.execute(_LEAVES, [list(range(size, size + len(rows))), [row[0] for row in rows], hashes])
+        grown = tiles.grow(size, hashes, store.fetch)
         Tile.objects.bulk_create(
             Tile(level=tile.level, index=tile.index, hashes=tile.hashes, root=tile.root) for tile in grown
         )

@@ -7,7 +7,9 @@ Left out: HTTP, caching and who may read entries (platform/audit_pages.py); clie
 partial tile which has filled up since must fall back to the full one, as the spec tells them to.
 """
 
-from byline.audit import merkle, store, tiles
+from django.db import connection
+
+from byline.audit import leaves, merkle, store, tiles
 from byline.audit.base.errors import BylineError
 from byline.audit.log import LogDamaged
 from byline.audit.models import Checkpoint, Cosignature
@@ -53,13 +55,14 @@ def entries(index: int, width: int = tiles.WIDTH) -> bytes:
     _covered(0, index, width)
     first = index * tiles.WIDTH
     found = []
-    for at, _, stored, *columns in store.rows(first, first + width):
-        if columns[0] is None:
-            raise NotServed(f"entry {at} was retired: its bundle is in the archive")
-        data = store.leaf_data(*columns)
-        if merkle.leaf_hash(data) != bytes(stored):
-            raise LogDamaged(f"leaf {at} is not what was sealed")
-        found.append(data)
+    with connection.cursor() as cursor:
+        for at, _, stored, columns in leaves.sealed(cursor, first, first + width):
+            if columns is None:
+                raise NotServed(f"entry {at} was retired: its bundle is in the archive")
+            data = leaves.leaf_data(*columns)
+            if merkle.leaf_hash(data) != stored:
+                raise LogDamaged(f"leaf {at} is not what was sealed")
+            found.append(data)
     if len(found) != width:
         raise LogDamaged(f"leaves from {first} on have gaps")
     return tiles.pack(found)

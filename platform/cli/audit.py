@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     fsck = actions.add_parser("fsck", help="re-derive the whole log from its entries")
     fsck.add_argument("--known", type=Path, metavar="CHECKPOINT", help="a checkpoint that you kept elsewhere")
     fsck.add_argument("--archive", type=Path, metavar="DIR", help="check retired entries in this archive")
+    fsck.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes, for a long log")
     prove = actions.add_parser("prove", help="print the inclusion proof of an entry as JSON")
     prove.add_argument("entry", metavar="ENTRY", help="the entry's id")
     prove.add_argument("--cosigned", action="store_true", help="under a checkpoint that a witness cosigned")
@@ -68,7 +70,8 @@ def _fsck(args: argparse.Namespace) -> None:
     from byline.audit.fsck import fsck
 
     known = args.known.read_text(encoding="utf-8") if args.known else None
-    report = fsck(known=known, archive=archive.Archive(args.archive) if args.archive else None)
+    old = archive.Archive(args.archive) if args.archive else None
+    report = fsck(known=known, archive=old, jobs=args.jobs)
     sys.stdout.write(f"{report}\n")
 
 

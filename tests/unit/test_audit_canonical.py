@@ -83,7 +83,9 @@ def test_timestamps_are_utc_with_microseconds():
 
 
 def test_entry_has_exactly_the_fields_the_verifier_expects():
-    entry = canonical.entry(pk=1, kind="a.b", subject="s", actor="x", payload={}, created=datetime.now(UTC))
+    entry = canonical.entry(
+        pk=1, kind="a.b", subject="s", actor="x", payload={}, created="2026-01-02T03:04:05.000006Z"
+    )
     assert tuple(entry) == canonical.ENTRY_FIELDS
 
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from byline.audit import canonical, fsck, kinds, log, mirror, seal
+from byline.audit import canonical, fsck, kinds, log, mirror, rederive, seal
 from byline.audit.base import keyring
 from byline.audit.base.errors import ConfigurationError, InvalidInput
 from byline.audit.checkpoint import open_checkpoint
@@ -137,6 +137,24 @@ class TestSeal:
         report = fsck.fsck()
         assert (report.size, report.waiting, report.tiles, report.checkpoints) == (1100, 0, 4, 5)
         assert "internal consistency only" in str(report)
+
+    def test_several_processes_find_the_same(self, connect_as, monkeypatch):
+        monkeypatch.setattr(rederive, "RANGE", 300)
+        monkeypatch.setattr(rederive, "WORTHWHILE", 0)
+        notes(1100)
+        assert sealed(700) == 700
+        assert sealed() == 400
+        assert fsck.fsck(jobs=2) == fsck.fsck()
+        with connect_as("owner") as owner:
+            owner.execute("set local byline.maintenance = 'owner'")
+            owner.execute(
+                "update byline_audit_entry set actor = 'x' where id ="
+                " (select entry_id from byline_audit_sealedleaf where index = 777)"
+            )
+        for jobs in (1, 2):
+            with pytest.raises(fsck.FsckFailed, match="leaf 777") as failure:
+                fsck.fsck(jobs=jobs)
+            assert failure.value.index == 777
 
     def test_a_transaction_that_commits_late_is_sealed_late(self, connect_as):
         late = connect_as("app")

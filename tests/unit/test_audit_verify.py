@@ -4,7 +4,6 @@ import copy
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -31,7 +30,7 @@ def make(index=5, size=11):
             subject=f"s{number}",
             actor="editor",
             payload={"n": number, "text": "Grüße"},
-            created=datetime(2026, 1, 2, tzinfo=UTC),
+            created="2026-01-02T00:00:00.000000Z",
         )
         for number in range(size)
     ]

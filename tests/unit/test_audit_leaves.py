@@ -1,15 +1,14 @@
 """The quick way from PostgreSQL's JSON text to a leaf gives the bytes of the general one."""
 
 import json
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.audit import canonical, store
+from byline.audit import canonical, leaves
 
-MOMENT = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
+MOMENT = "2026-01-02T03:04:05.000006Z"
 # Numbers that are not integers, long integers, escapes, non-ASCII, controls: all that jsonb can hold.
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=40)
 VALUES = st.recursive(
@@ -32,7 +31,7 @@ def general(payload: object, subject: str) -> bytes | None:
 def test_quick_and_general_way_agree(payload, subject):
     text = json.dumps(payload, ensure_ascii=False)  # jsonb prints "a": 1, as json.dumps does
     wanted = general(json.loads(text), subject)
-    found = store.leaf_data(7, "a.b", subject, "a", text, MOMENT)
+    found = leaves.leaf_data(7, "a.b", subject, "a", text, MOMENT)
     if wanted is None:
         assert b"uncanonical_sha256" in found
     else:
@@ -56,10 +55,10 @@ def test_quick_and_general_way_agree(payload, subject):
     ],
 )
 def test_what_has_no_canonical_form_never_gets_one(payload):
-    assert b"uncanonical_sha256" in store.leaf_data(7, "a.b", "s", "a", payload, MOMENT)
+    assert b"uncanonical_sha256" in leaves.leaf_data(7, "a.b", "s", "a", payload, MOMENT)
 
 
 def test_a_digest_of_digits_alone_takes_the_quick_way():
     """Sixteen digits in a row are no number when they stand in text."""
-    assert not store._UNUSUAL.search(json.dumps({"sha256": "0" * 64, "n": -(10**15 - 1)}))
-    assert store._UNUSUAL.search(json.dumps({"n": -(10**15)}))
+    assert not leaves._UNUSUAL.search(json.dumps({"sha256": "0" * 64, "n": -(10**15 - 1)}))
+    assert leaves._UNUSUAL.search(json.dumps({"n": -(10**15)}))
