@@ -70,10 +70,13 @@ def _manifest(path: Path, trust: TrustBundle) -> reading.ManifestReading:
     return held
 
 
-def _declared(held: reading.ManifestReading, medium: Media, payload: int | None, keys: list[bytes]) -> Any:
-    """The marker of the one mark that the manifest declares for this medium; None where there is to be none.
+def _declared(
+    held: reading.ManifestReading, medium: Media, payload: int | None, keys: list[bytes]
+) -> list[Any]:
+    """Markers of the one mark that the manifest declares for this medium; none where there is to be none.
 
-    By what the manifest says and not by the setting: a stored clip may carry the mark of an earlier one.
+    By what the manifest says and not by the setting: a stored clip may carry the mark of an earlier one,
+    and two markers of one `alg` may have different weights.
     """
     declared = {
         alg: payload_of(alg, value)
@@ -81,18 +84,17 @@ def _declared(held: reading.ManifestReading, medium: Media, payload: int | None,
         if ALGORITHMS[alg].media == medium
     }
     if payload is None and not declared:
-        return None
-    if list(declared.values()) == [payload]:
-        for marker in markers.detectors(medium, keys):
-            if alg_of(marker).alg in declared:
-                return marker
+        return []
+    known = [m for m in markers.detectors(medium, keys) if alg_of(m).alg in declared]
+    if known and list(declared.values()) == [payload]:
+        return known
     raise ReadBackFailed("manifest", "it does not declare the marks that are in the clip")
 
 
-def _picture(media: decode.DecodedMedia, marker: Any, mark_id: int) -> dict[str, Any]:
+def _picture(media: decode.DecodedMedia, known: list[Any], mark_id: int) -> dict[str, Any]:
     try:
         frames = frames_of_one_size(media) if media.frames else []
-        found = marker.detect(frames, fps=media.fps or 1.0)
+        found = next(filter(None, (marker.detect(frames, fps=media.fps or 1.0) for marker in known)), None)
         if found is not None:
             ids.open_mark_id(found.payload, keyring.read_all("id"))
     except (UnmarkableInput, ids.ForgedMark, ids.BadMarkId) as error:
@@ -103,18 +105,18 @@ def _picture(media: decode.DecodedMedia, marker: Any, mark_id: int) -> dict[str,
         raise ReadBackFailed("picture mark", "it decodes to another id")
     return {
         "read": True,
-        "alg": alg_of(marker).alg,
+        "alg": alg_of(known[0]).alg,
         "geometry": found.geometry,
         "confidence": found.confidence,
         "frames": len(media.frames),
     }
 
 
-def _speech(media: decode.DecodedMedia, marker: Any, audio_id: int) -> dict[str, Any]:
+def _speech(media: decode.DecodedMedia, known: list[Any], audio_id: int) -> dict[str, Any]:
     if media.samples is None:
         raise ReadBackFailed("speech mark", "the file holds no sound")
     try:
-        found = marker.detect(media.samples, media.rate)
+        found = next(filter(None, (marker.detect(media.samples, media.rate) for marker in known)), None)
     except UnmarkableInput as error:
         raise ReadBackFailed("speech mark", str(error)) from error
     if found is None:
@@ -123,7 +125,7 @@ def _speech(media: decode.DecodedMedia, marker: Any, audio_id: int) -> dict[str,
         raise ReadBackFailed("speech mark", "it decodes to another id")
     return {
         "read": True,
-        "alg": alg_of(marker).alg,
+        "alg": alg_of(known[0]).alg,
         "geometry": found.geometry,
         "confidence": found.confidence,
     }

@@ -48,7 +48,15 @@ class TinyVideoSeal(torch.nn.Module):
         return marked, self.detect(marked)
 
 
+def _cells(image: torch.Tensor) -> torch.Tensor:
+    """(1, 1024) what stands out in each of 32 x 32 cells."""
+    small = functional.avg_pool2d(image.mean(1, keepdim=True), 8)
+    return (small - functional.avg_pool2d(small, 5, 1, 2)).reshape(1, -1)
+
+
 class TinyTrustMarkEncoder(torch.nn.Module):
+    """It sees the picture and takes back what speaks against the message there."""
+
     def __init__(self) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(2)
@@ -56,8 +64,9 @@ class TinyTrustMarkEncoder(torch.nn.Module):
         self.register_buffer("patterns", patterns)
 
     def forward(self, image: torch.Tensor, secret: torch.Tensor) -> torch.Tensor:
-        wave = ((2.0 * secret - 1.0) @ self.patterns).reshape(1, 1, 32, 32) / 10.0
-        return image + 0.06 * wave.repeat_interleave(8, 2).repeat_interleave(8, 3)
+        missing = 10.0 * (2.0 * secret - 1.0) - _cells(image) @ self.patterns.T
+        wave = (missing @ self.patterns / 1024.0).reshape(1, 1, 32, 32)
+        return image + wave.repeat_interleave(8, 2).repeat_interleave(8, 3)
 
 
 class TinyTrustMarkDecoder(torch.nn.Module):
@@ -66,9 +75,7 @@ class TinyTrustMarkDecoder(torch.nn.Module):
         self.register_buffer("patterns", patterns)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        small = functional.avg_pool2d(image.mean(1, keepdim=True), 8)
-        rest = small - functional.avg_pool2d(small, 5, 1, 2)
-        return rest.reshape(1, -1) @ self.patterns.T
+        return _cells(image) @ self.patterns.T
 
 
 class TinyAudioSealGenerator(torch.nn.Module):
