@@ -9,6 +9,7 @@ from typing import Any
 from django.apps import apps
 from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Group, Permission
+from django.db import connections
 from django.db.models.signals import post_migrate
 
 REVIEWERS, LEADS = "Reviewers", "Review leads"
@@ -31,6 +32,8 @@ def ensure(using: str = "default", **_: Any) -> None:
     """Make the groups that are missing, with their rights."""
     if not {"byline_platform", "byline_provenance"} <= {config.label for config in apps.get_app_configs()}:
         return
+    if Group._meta.db_table not in connections[using].introspection.table_names():
+        return  # `migrate byline_audit` alone
     for name, rights in RIGHTS.items():
         group, made = Group.objects.using(using).get_or_create(name=name)
         if not made:
