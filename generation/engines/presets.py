@@ -1,8 +1,8 @@
 """Presets: the envelopes of twenty products of December 2023, as data, on the models of the registry.
 
 A preset says what such a product offered (operations, longest clip, which controls) and which of our
-models gives it. It promises lengths and operations, not looks. `plan` turns it into shots: what one
-model cannot make in one go is chained, each shot beginning with the last frame of the one before.
+models gives it. It promises lengths and operations, not looks. `plan` says in how many shots a model
+fills a length, each after the first beginning with the last frame of the one before.
 """
 
 from __future__ import annotations

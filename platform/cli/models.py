@@ -162,14 +162,17 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _presets(args: argparse.Namespace) -> None:
-    from byline.generation.engines import presets
+    from byline.generation.engines import presets, registry
 
     for preset in presets.presets().values():
         length = "any length" if preset.unlimited else f"{preset.seconds:g} s"
-        controls = [word for word in ("extend", "camera", "motion") if getattr(preset, word)]
-        _say(f"{preset.name:<16}{preset.product}, {length}{''.join(f', {word}' for word in controls)}\n")
+        offered = [word for word in ("extend", "camera", "motion") if getattr(preset, word)]
+        elsewhere = f" (not the engine's: {', '.join(preset.elsewhere)})" if preset.elsewhere else ""
+        _say(f"{preset.name:<16}{', '.join([preset.product, length, *offered])}{elsewhere}\n")
         for operation, model in preset.models.items():
-            _say(f"{'':<16}  {operation.value:<16}{model}\n")
+            plan = presets.plan(registry.entry(model), preset.seconds)
+            shots = " + ".join(map(str, plan.shots))
+            _say(f"{'':<18}{operation.value:<16}{model:<22}{shots} frames, {plan.seconds:.1f} s\n")
 
 
 def _compare(args: argparse.Namespace) -> None:
