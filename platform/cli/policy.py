@@ -50,7 +50,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     attempt.add_argument("--policy", default="current", metavar="POLICY")
     attempt.add_argument("--profile", default="", metavar="NAME")
     attempt.add_argument("--brand", default="", metavar="NAME")
-    actions.add_parser("guards", help="check the configured guards against known answers")
+    ask = actions.add_parser("guards", help="check the configured guards against known answers")
+    ask.add_argument("--digest", metavar="DIR", help="only print the digest that pins a model's directory")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -256,7 +257,11 @@ def _try(args: argparse.Namespace) -> int:
 
 def _guards(args: argparse.Namespace) -> int:
     from byline.safety import guards
+    from byline.safety.guards.weights import directory_digest
 
+    if args.digest:
+        _say(directory_digest(args.digest))
+        return 0
     wrong = 0
     configured = guards.configured()
     if not configured:

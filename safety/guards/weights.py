@@ -46,7 +46,7 @@ class GuardConfig:
         if not re.fullmatch(r"[0-9a-f]{64}", str(self.sha256)):
             raise ConfigurationError(
                 f"the guard in {self.path} is not pinned",
-                help="Give sha256; self_check names the digest of the files that are there.",
+                help=f"Give its sha256: `byline policy guards --digest {self.path}` prints it.",
             )
         if not self.revision or self.revision in {"main", "latest"}:
             raise ConfigurationError(

@@ -12,6 +12,7 @@ import guards_kit as kit
 import pytest
 
 from byline.audit.base.errors import ConfigurationError, MissingWeights
+from byline.platform.cli import main
 from byline.safety import guards
 from byline.safety.categories import CATEGORIES
 from byline.safety.guards import weights
@@ -247,9 +248,12 @@ def test_levels_put_their_two_probabilities_at_a_half_and_nine_tenths() -> None:
     assert values == sorted(values)
 
 
-def test_the_digest_names_what_decides(tmp_path: Path) -> None:
+def test_the_digest_names_what_decides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kit.save("bert", tmp_path)
     before = weights.directory_digest(str(tmp_path))
+    capsys.readouterr()
+    assert main(["policy", "guards", "--digest", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.strip() == before
     (tmp_path / "README.md").write_text("a note")
     assert weights.directory_digest(str(tmp_path)) == before
     config = tmp_path / "config.json"
