@@ -18,6 +18,7 @@ COMMANDS = (
     "check",
     "generate",
     "script",
+    "sound",
     "verify",
     "detect",
     "receipt",

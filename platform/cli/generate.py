@@ -19,12 +19,20 @@ from byline.audit.base.errors import InvalidInput
 
 HELP = "make one clip from a prompt"
 BLOCKED, HELD, FAILED = 20, 21, 70
+SOUND = ("language", "voice", "music", "effects", "loudness")  # options of a request
 _EXIT = {"ready": 0, "published": 0, "rejected": BLOCKED, "held": HELD}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prompt", metavar="PROMPT", help="what the clip shows")
     parser.add_argument("--voice-over", default="", metavar="TEXT", help="spoken and captioned")
+    parser.add_argument("--language", metavar="TAG", help="of the voice-over")
+    parser.add_argument("--voice", metavar="NAME", help="of the setting VOICES")
+    parser.add_argument("--music", metavar="MOOD", help="a music bed: calm, bright, tense or sombre")
+    parser.add_argument("--effects", metavar="NAMES", help='sound effects with commas between, or "auto"')
+    parser.add_argument(
+        "--loudness", type=float, metavar="LUFS", help="-16 (default) for the web, -23 broadcast"
+    )
     parser.add_argument("--title", default="", help="title on screen")
     parser.add_argument("--brand", default="byline", metavar="NAME")
     parser.add_argument("--seconds", type=float, default=6.0)
@@ -83,6 +91,7 @@ def _make(args: argparse.Namespace) -> Any:
         debias=args.keep_prompt is None,
         debias_reason=args.keep_prompt or "",
         references=[],
+        options={name: value for name in SOUND if (value := getattr(args, name)) is not None},
         requester=f"cli:{os.environ.get('USER', 'unknown')}",
     )
     bar = tqdm(total=100, unit="%", bar_format="{desc:<24.24} {bar} {n:3.0f}% {elapsed}", disable=None)

@@ -124,9 +124,17 @@ class ProgressView(WagtailAdminTemplateMixin, TemplateView):
             generation=found,
             data=_status(found),
             terminal=found.state in states.AT_REST,
+            heard=_heard(found),
             refusal=reasons.of(found, self.request.user.get_username()),
             **kwargs,
         )
+
+
+def _heard(found: GenerationRequest) -> dict[str, Any]:
+    """Loudness and peak of the clip's sound, {} when it has none."""
+    run = found.runs.filter(stage="watermark", current=True).first()
+    evidence = run.evidence if run else {}
+    return {name: evidence[name] for name in ("loudness_lufs", "true_peak_dbtp") if name in evidence}
 
 
 def _status(found: GenerationRequest) -> dict[str, Any]:
@@ -150,6 +158,23 @@ def preview(request: HttpRequest, generation_id: UUID) -> FileResponse:
     if found.state not in {"ready", "published"}:
         raise Http404("This clip is not ready.")
     return FileResponse(store.read_path(found.file_sha256).open("rb"), content_type="video/mp4")
+
+
+@require_safe
+def sound_picture(request: HttpRequest, generation_id: UUID) -> HttpResponse:
+    """Waveform and spectrogram of the finished clip's sound."""
+    from byline.generation.sound import files, pictures
+
+    found = _find(request, generation_id)
+    if found.state not in {"ready", "published"}:
+        raise Http404("This clip is not ready.")
+    try:
+        samples, rate = files.read(store.read_path(found.file_sha256))
+    except files.NoSound as error:
+        raise Http404("This clip has no sound.") from error
+    response = HttpResponse(pictures.picture(samples, rate), content_type="image/png")
+    response["Cache-Control"] = "private, max-age=86400"
+    return response
 
 
 @require_POST
@@ -176,6 +201,7 @@ class GenerateViewSet(ViewSet):
             path("<uuid:generation_id>/", ProgressView.as_view(), name="progress"),
             path("<uuid:generation_id>/status/", status, name="status"),
             path("<uuid:generation_id>/clip.mp4", preview, name="preview"),
+            path("<uuid:generation_id>/sound.png", sound_picture, name="sound"),
             path("<uuid:generation_id>/cancel/", cancel, name="cancel"),
         ]
 
