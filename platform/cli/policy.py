@@ -16,7 +16,6 @@ from typing import Any
 from byline.audit.base.errors import InvalidInput
 
 HELP = "check, compare, try and activate moderation policies"
-_TEXTS = ("prompt", "voice_over", "negative_prompt", "title")
 _FAILED = 70
 
 
@@ -182,10 +181,11 @@ def _outcomes(args: argparse.Namespace, old: Any, new: Any) -> int:
 
 def _stored(limit: int) -> Iterator[Any]:
     from byline.generation.models import GenerationRequest
+    from byline.generation.stages.texts import FIELDS
     from byline.safety.policy_diff import Case
 
     for row in GenerationRequest.objects.order_by("-created_at")[: max(0, limit)].iterator(chunk_size=200):
-        yield Case(str(row.pk), {name: getattr(row, name) for name in _TEXTS}, row.profile, row.brand)
+        yield Case(str(row.pk), {name: getattr(row, name) for name in FIELDS}, row.profile, row.brand)
 
 
 def _from_file(file: Path) -> Iterator[Any]:
