@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from playwright.sync_api import Browser, Page, sync_playwright
 
 # Playwright's sync API runs an event loop in this thread; Django would refuse the ORM there.
@@ -30,6 +31,12 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(autouse=True)
+def uncounted() -> None:
+    """What other tests used up of a stranger's allowance is not held against this one."""
+    cache.clear()
 
 
 @pytest.fixture(params=["desktop", "phone"])

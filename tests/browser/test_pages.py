@@ -178,9 +178,9 @@ def test_a_stripped_copy_is_shown_beside_the_published_clip(
     tab.get_by_text("Is this wrong? Tell us").click()
     tab.get_by_label("What should we know?").fill("This is another harbour.")
     tab.get_by_role("button", name="Send").click()
-    expect(tab.get_by_text("A person in the newsroom will read it.")).to_be_visible()
+    expect(tab.get_by_text("A person in the newsroom will read it, by")).to_be_visible()
     row = Told.objects.get()
-    assert (row.verdict, row.message) == ("recovered", "This is another harbour.")
+    assert (row.kind, row.verdict, row.message) == ("verdict", "recovered", "This is another harbour.")
     assert row.case.subject == f"record:{record}"
     assert_accessible(tab)
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import review_kit as kit
 from axe_playwright_python.sync_playwright import Axe
-from django.core.cache import cache
 from playwright.sync_api import Page, expect
 from publication_kit import on_record, requested, sign
 
@@ -25,7 +24,6 @@ def assert_accessible(page: Page, context: str | None = None) -> None:
 
 @pytest.fixture
 def reviewer(tab: Page, live_server: Any) -> Page:
-    cache.clear()
     kit.reviewer("rita", password=kit.PASSWORD)
     tab.goto(f"{live_server.url}/admin/login/?next=/admin/byline_safety/case/")
     tab.fill("#id_username", "rita")
@@ -76,7 +74,6 @@ def test_a_reviewer_decides_a_report_with_a_blurred_preview(
 def test_a_stranger_reports_a_clip_with_the_keyboard_and_follows_it(
     tab: Page, live_server: Any, tmp_path: Path, shots: Path
 ):
-    cache.clear()
     record = on_record(sign(tmp_path, 96))
     tab.goto(f"{live_server.url}/credentials/{record.pk}/")
     tab.get_by_role("link", name="Report this clip").press("Enter")
