@@ -168,6 +168,9 @@ class DiffusionEngine:
                     f"{self.entry.id} ran out of GPU memory",
                     help="Ask for a smaller size or fewer frames, or set OFFLOAD or VAE_TILING.",
                 ) from error
+            finally:  # a clip that was stopped leaves nothing in step caches and on the GPU for the next
+                for loaded in self._pipelines.values():
+                    loaded.maybe_free_model_hooks()
         check_cancelled()
         frames = np.asarray(made.images if operation in STILLS else made.frames[0], dtype=np.float32)
         if not np.isfinite(frames).all():

@@ -74,7 +74,7 @@ def apply(pipeline: Any, entry: ModelEntry, options: Options, torch: Any) -> dic
     dtype = options.dtype(entry, device)
     done: dict[str, Any] = {"device": device, "dtype": dtype, "attention": options.ATTENTION, "lossy": []}
     denoisers = [d for name in entry.family.denoisers if (d := getattr(pipeline, name, None)) is not None]
-    if dtype != entry.dtype and dtype not in ("float32",):
+    if dtype not in (entry.dtype, "float32"):
         done["lossy"].append(f"dtype {dtype}, made for {entry.dtype}")
     if options.ATTENTION != "auto":
         _attention(denoisers, options.ATTENTION, done)

@@ -140,6 +140,23 @@ def test_a_preset_sets_the_length() -> None:
     assert DiffusionEngine(MODEL=NAME, PRESET="kaiber").info.frames == 33  # the model's longest
 
 
+def test_a_stopped_clip_leaves_nothing_in_the_step_cache() -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop() -> None:
+        if len(seen) == 2:
+            raise Stopped
+
+    seen: list[float] = []
+    task = replace(TASK, steps=4)
+    fresh = DiffusionEngine(MODEL=NAME, STEP_CACHE=0.9).generate(task)
+    made = DiffusionEngine(MODEL=NAME, STEP_CACHE=0.9)
+    with pytest.raises(Stopped):
+        made.generate(replace(task, seed=99), seen.append, stop)
+    assert np.array_equal(made.generate(task), fresh)
+
+
 def test_a_prompt_that_is_cut_is_recorded() -> None:
     made = DiffusionEngine(MODEL=NAME)
     made.generate(TASK)
