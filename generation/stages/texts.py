@@ -1,6 +1,8 @@
 """normalise and moderate: what was written, made clean, and whether it may be made at all."""
 
 import unicodedata
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from byline.generation.contracts import Artefact, Outcome, Verdict
@@ -38,8 +40,18 @@ def normalise(request: Any, artefact: Artefact) -> Outcome:
     return Outcome(
         Verdict.TRANSFORM if changed else Verdict.ALLOW,
         evidence={"cleaned": sorted(f for f in FIELDS if texts[f] != raw[f]), "disguises": steps},
-        produces=texts,
+        produces={**texts, "analysis": _analysis(texts)},
     )
+
+
+def _analysis(texts: Mapping[str, str]) -> dict[str, Any]:
+    """Key phrases, summary and sentiment of what was asked for; they stay in the request's own rows."""
+    from byline.generation import script
+    from byline.generation.script.analysis import guess_language
+
+    whole = "\n".join(text for field in ("prompt", "voice_over") if (text := texts[field]))
+    found = script.analyse(whole, guess_language(whole))
+    return {**asdict(found), "keywords": list(found.keywords)}
 
 
 def moderate(request: Any, artefact: Artefact) -> Outcome:

@@ -177,3 +177,17 @@ def test_a_real_persons_timbre_needs_a_reference_that_the_consent_stage_has_seen
         assert refusal.value.status == 403
     allowed = [{"kind": "voice", "subject": "s", "sha256": "a" * 64, "consent": "c"}]
     assert speech(request(references=allowed), made).evidence["spoken"]
+
+
+def test_what_is_asked_for_is_analysed_and_stays_out_of_the_evidence(tmp_path: Path) -> None:
+    asked = request(
+        prompt="A wonderful red kite over the harbour.", voice_over="Everyone loves it.", edited_prompt=""
+    )
+    outcome = normalise(asked, Artefact(tmp_path))
+    found = outcome.produces["analysis"]
+    assert any("kite" in word for word in found["keywords"])
+    assert found["sentiment"] > 0.2
+    assert found["summary"]
+    assert "kite" not in str(outcome.evidence)
+    foreign = normalise(request(prompt="Красный змей над гаванью."), Artefact(tmp_path))
+    assert foreign.produces["analysis"]["sentiment"] is None
