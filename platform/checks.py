@@ -16,11 +16,12 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError
 
 from byline.audit.base import conf, keyring
-from byline.audit.base.errors import ConfigurationError
+from byline.audit.base.errors import BylineError, ConfigurationError
 from byline.generation import brands
 from byline.platform import environment, keys
 from byline.provenance import profiles
 from byline.safety import guards, policy
+from byline.safety.fairness import attributes, classifiers
 
 _Apps = Sequence[AppConfig] | None
 
@@ -133,6 +134,17 @@ def check_manifest_choices(app_configs: _Apps = None, **_: Any) -> Iterable[Chec
         profiles.parse(conf.get("MANIFEST"))
     except ConfigurationError as error:
         yield Error(str(error), hint="See byline/provenance/profiles.py.", id="byline.E006")
+
+
+@register(Tags.compatibility)
+def check_fairness(app_configs: _Apps = None, **_: Any) -> Iterable[CheckMessage]:
+    """E033: targets that cannot be meant, or a classifier of outputs that could never be loaded."""
+    try:
+        attributes.parse(conf.get("FAIRNESS"))
+        if "CLASSIFIER" in conf.get("FAIRNESS"):
+            classifiers.configured().self_check()
+    except BylineError as error:
+        yield Error(str(error), hint=error.help, id="byline.E033")
 
 
 @register(Tags.compatibility)

@@ -151,7 +151,7 @@ def read(prompt: str) -> Reading:
     """The open mentions of a prompt, left to right, or the reason why it is left alone."""
     if language.reading(prompt) not in {"english", "none"}:
         return Reading((), "language")
-    if people.find(prompt):
+    if people.find(prompt) or people.tells_a_known_story(prompt):
         return Reading((), "named")
     if _lexicon().historic.search(prompt):
         return Reading((), "historic")
@@ -233,6 +233,13 @@ def _features_said(prompt: str, tokens: _Tokens, lexicon: _Lexicon, last: int, u
 
 def _noun(lexicon: _Lexicon, tokens: _Tokens, i: int) -> tuple[int, str, bool] | None:
     """The longest lexicon noun that starts at token i: (last token, singular, plural)."""
+    if (
+        i
+        and tokens.raw[i].istitle()
+        and tokens.raw[i - 1].istitle()
+        and tokens.low[i - 1] not in lexicon.determiners
+    ):
+        return None  # "Tom Baker", "Harry Potter": a name, not a trade
     for length in range(lexicon.longest, 0, -1):
         if i + length > len(tokens.low):
             continue
@@ -348,7 +355,10 @@ def _judge(lexicon: _Lexicon, tokens: _Tokens, noun: _Candidate, seen: set[str])
 
 
 # "a guide to baking", "a model of the harbour"
-_THINGS = frozenset({("guide", "to"), ("model", "of"), ("host", "of"), ("player", "for"), ("reader", "for")})
+_THINGS = frozenset(
+    {("guide", "to"), ("model", "of"), ("host", "of"), ("player", "for"), ("reader", "for")}
+    | {("fan", verb) for verb in ("spins", "turns", "whirs", "hums", "blows", "rotates")}
+)
 
 
 # Whom a clip tells or teaches something is its audience, not in the picture.

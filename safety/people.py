@@ -96,6 +96,11 @@ def find(text: str) -> tuple[PersonName, ...]:
     return tuple(sorted(found, key=lambda p: p.start))
 
 
+def tells_a_known_story(text: str) -> bool:
+    """Whether the text names somebody of history or fiction from our lists."""
+    return bool(_lists().skip.search(text))
+
+
 def _judge(run: str, lists: _Lists) -> Kind | None:
     """Whether a run of capitalised words names a person, and how we know."""
     parts = [p.strip("’'").lower() for p in run.split()]

@@ -10,6 +10,7 @@ people.py draws; it says nothing about photographs of people and must not be poi
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ class PictogramAttributes:
 
     engines = ("byline-starter",)
     # The starter draws one kind of adult: whoever is asked to be young or middle-aged is "adult".
-    values = {
+    values: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "gender": {"woman": ("woman",), "man": ("man",)},
         "skin": {name: (name,) for name in HEADS["skin"]},
         "age": {"adult": ("young", "middle-aged"), "older": ("older",)},
@@ -118,5 +119,5 @@ class PictogramAttributes:
         if found.pop("person") == "nobody":
             return None
         if found["age"] == "child":
-            found["age"] = "adult" if "adult" in self.values["age"] else ""
+            found["age"] = "adult"  # a small adult: professions are drawn on adults only
         return Reading(found)

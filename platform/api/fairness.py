@@ -64,7 +64,7 @@ class Rewrites(OurManners, APIView):
     )
     def post(self, request: Request) -> Response:
         """Ask how open people would be worded. Answer within an hour with POST /generations: `rewrite` alone
-        accepts, with `edited_prompt` edits, with `debias` false refuses; the last two need `debias_reason`."""
+        accepts, with `edited_prompt` edits, with `debias` false refuses; these two need `debias_reason`."""
         asked = RewriteAskSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         found = rewrites.propose(**asked.validated_data, requester=request.user.get_username())

@@ -1,4 +1,4 @@
-"""Balanced people from the brief to the report: in the CMS, over the API, in the admin and on the command line."""
+"""Balanced people from the brief to the report: CMS, API, admin, command line."""
 
 import json
 import sys
@@ -156,7 +156,8 @@ def test_outputs_are_compared_with_the_target_once_they_are_measured() -> None:
         shots = [{"gender": "man" if number else "woman", "age": "adult"}, None]
         people = {"status": "measured", "why": "", "classifier": "probe-1", "accuracy": {"gender": 0.9}}
         StageRun.objects.create(
-            request=row, stage="engine", position=5, verdict="allow", passed=True, attempt=1, digest="", seconds=1,
+            request=row, stage="engine", position=5, verdict="allow", passed=True, attempt=1, digest="",
+            seconds=1,
             produces={"people": people | {"values": values, "shots": shots}},
         )  # fmt: skip
     outputs = report("byline").outputs
@@ -170,10 +171,8 @@ def test_what_cannot_be_measured_says_so(settings: Any, monkeypatch: pytest.Monk
     shots = [np.zeros((3, 64, 112, 3), np.uint8)]
     assert measuring.people(shots, "byline-starter", "a red ball")["status"] == "not measured"
     elsewhere = measuring.people(shots, "another-model", "a doctor waves")
-    assert elsewhere == {
-        "status": "not measured",
-        "why": "the classifier was not made for this engine's people",
-    }
+    assert elsewhere["status"] == "not measured"
+    assert "this engine's people" in elsewhere["why"]
     settings.BYLINE = {**settings.BYLINE, "FAIRNESS": {"CLASSIFIER": {"CLASS": "nowhere.Nothing"}}}
     assert measuring.people(shots, "byline-starter", "a doctor waves")["status"] == "not measured"
 
