@@ -104,7 +104,7 @@ def of_decision(decision: Decision) -> Statement:
         reference=f"case {case.pk}, log entry {decision.entry}",
         decided_at=decision.decided_at,
         restricts=restricts,
-        what=_DONE["take_down" if against and decision.outcome == "overturn" else decision.outcome],
+        what=_what(case, decision.outcome, against),
         scope="It holds everywhere." if restricts else "",
         duration="It holds until it is changed by an appeal or an authority." if restricts else "",
         facts=facts,
@@ -116,6 +116,16 @@ def of_decision(decision: Decision) -> Statement:
         appeal_until=until,
         redress=_redress(until),
     )
+
+
+def _what(case: Case, outcome: str, against: bool) -> str:
+    """What happened, in one or two sentences."""
+    if outcome != "overturn":
+        return _DONE[outcome]
+    if against:  # a report that had been dismissed is followed
+        return _DONE["take_down"]
+    refused = case.original is None or case.original.decision.outcome == "reject"
+    return _DONE[outcome] + (" A new attempt with the same brief was started." if refused else "")
 
 
 def of_machine(
