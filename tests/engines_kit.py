@@ -6,6 +6,7 @@ lock and loader as real weights. They draw noise: what is tested is that everyth
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -225,6 +226,17 @@ def task(made: registry.ModelEntry, operation: Operation, **more: Any) -> VideoT
         Operation.INPAINT: {"still": True, "image": clip[0], "mask": changing, "strength": 0.9, "steps": 3},
     }
     return VideoTask("a red ball moves left", **({"seed": 3} | inputs[operation] | more))
+
+
+def save_again(saved: Path, folder: Path, **how: Any) -> Path:
+    """A saved checkpoint, saved in another layout; parts of their own are copied with their files renamed."""
+    heavy.load("diffusers").DiffusionPipeline.from_pretrained(saved).save_pretrained(folder, **how)
+    for part in ("motion_adapter",):
+        if (saved / part).is_dir():
+            shutil.copytree(saved / part, folder / part)
+            for file in (folder / part).glob("*.safetensors"):
+                file.rename(file.with_name(file.name.replace(".safetensors", ".fp16.safetensors")))
+    return folder
 
 
 def save_lora(folder: Path) -> Path:

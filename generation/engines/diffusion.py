@@ -272,7 +272,7 @@ class DiffusionEngine:
             library.utils.logging.disable_progress_bar()
         e, place = self.entry, weights.folder(self.entry)
         dtype = getattr(torch, self.config.dtype(e, self.config.device(torch)))
-        shared = {"use_safetensors": e.weight_format == "safetensors", "local_files_only": True}
+        shared = {"use_safetensors": e.weight_format == "safetensors" or None, "local_files_only": True}
         try:
             parts: dict[str, Any] = {}
             for name, part in e.parts.items():

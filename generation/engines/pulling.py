@@ -94,8 +94,8 @@ def pull(
 def wanted(entry: ModelEntry, paths: Iterable[str], components: Iterable[str]) -> list[str]:
     """The files of a pipeline's repository that its components need, in one precision. Pure.
 
-    Left out: code, pickles (unless the entry's format), other precisions, single-file copies at the
-    top, and components that the entry goes without.
+    Left out: code, other precisions, single-file copies at the top, components that the entry goes
+    without, and pickles; where the entry's format is "bin", a component without safetensors keeps them.
     """
     folders = set(components) - set(entry.without)
     kept: list[str] = [INDEX]
@@ -106,11 +106,18 @@ def wanted(entry: ModelEntry, paths: Iterable[str], components: Iterable[str]) -
             by_folder.setdefault(top, []).append(path)
     for inside in by_folder.values():
         kept += [path for path in inside if path.endswith(_PLAIN) and not _is_weights(path)]
-        heavy = [path for path in inside if _is_weights(path) and f".{entry.weight_format}" in path]
-        mine = re.compile(rf"\.{entry.variant}[.-]")  # model.fp16.safetensors, model.fp16-00001-of-00002...
-        special = [path for path in heavy if entry.variant and mine.search(path)]
-        kept += special or [path for path in heavy if not _VARIANTS.search(path)]
+        chosen = _one_precision([path for path in inside if ".safetensors" in path], entry.variant)
+        if not chosen and entry.weight_format == "bin":
+            chosen = _one_precision([path for path in inside if _is_weights(path)], entry.variant)
+        kept += chosen
     return sorted(kept)
+
+
+def _one_precision(paths: list[str], variant: str) -> list[str]:
+    """The variant's files where there are any (fp16: model.fp16.safetensors, model.fp16-00001-of-00002...),
+    otherwise those of no variant."""
+    special = [path for path in paths if variant and re.search(rf"\.{variant}[.-]", path)]
+    return special or [path for path in paths if not _VARIANTS.search(path)]
 
 
 def _is_weights(path: str) -> bool:

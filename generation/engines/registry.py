@@ -84,7 +84,7 @@ class ModelEntry:
     dtype: str = "bfloat16"
     float32_parts: tuple[str, ...] = ()  # kept whole because the makers run them so
     variant: str = ""  # which files of a repository that holds several precisions
-    weight_format: str = "safetensors"  # "bin": a pickle, read with torch's weights-only unpickler
+    weight_format: str = "safetensors"  # "bin": pickles where needed, by torch's weights-only unpickler
     max_tokens: int = 0  # 0: the pipeline's own
     arguments: Mapping[str, Any] = field(default_factory=dict)  # passed to every call
     scheduler: Mapping[str, Any] = field(default_factory=dict)  # {"class": ..., setting: ...}

@@ -17,6 +17,7 @@ from typing import Any
 
 import engines_kit as kit
 import pytest
+import yaml
 
 from byline.audit.base.errors import InvalidInput, MissingWeights
 from byline.generation.engines import pulling, registry, weights
@@ -179,10 +180,31 @@ def test_one_precision_is_taken_and_no_pickle_and_no_code() -> None:
         "text_encoder/model.fp16.safetensors",
         VAE,
     }
-    assert taken(weight_format="bin") == settings | {
-        "vae/diffusion_pytorch_model.bin",
-        "text_encoder/pytorch_model.bin",
-    }
+    assert taken(weight_format="bin") == taken() | {"text_encoder/pytorch_model.bin"}
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "saved_as"),
+    [
+        ("tiny-animatediff", {"variant": "fp16"}, {"variant": "fp16"}),
+        ("tiny-modelscope", {"weight_format": "bin"}, {"safe_serialization": False}),
+        ("tiny-ltx", {}, {"max_shard_size": "20KB"}),
+    ],
+)
+def test_other_layouts_of_a_repository_load(
+    tmp_path: Path, settings: Any, name: str, more: dict[str, Any], saved_as: dict[str, Any]
+) -> None:
+    """Half precision under another name, pickles beside safetensors, and weights in shards."""
+    shelf = kit.Shelf(tmp_path)
+    settings.BYLINE = shelf.settings
+    (tmp_path / "registry" / "tiny.yaml").write_text(yaml.safe_dump({name: kit.facts(name, **more)}))
+    source = kit.save_again(shelf.source(name), tmp_path / "again", **saved_as)
+    entry = registry.entry(name)
+    lock = pulling.pull(entry, source=source)
+    marks = {"fp16": ".fp16.", "bin": ".bin", "": "-00001-of-"}
+    assert any(marks[str(next(iter(more.values()), ""))] in path for path in lock.files)
+    weights.pin(entry)
+    assert DiffusionEngine(MODEL=name).generate(kit.task(entry, entry.operations[0])).any()
 
 
 def test_a_folder_that_is_no_model(entry: registry.ModelEntry, tmp_path: Path) -> None:
