@@ -1,9 +1,9 @@
 """What people do with a case: take it, put it back, assign it, see it without the blur, decide it, appeal.
 
 Promises: each step but putting back writes row and log entry in one transaction. A case is decided once, by
-the person who holds it, who is neither the requester nor the one whose decision it is about; a decision has an
-outcome, a reason that fits, a clause and a rationale, and what follows from it (`carry_out`) commits with it
-or not at all. Who may call these functions at all is the caller's affair (platform: permissions).
+the person who holds it, who is neither the requester nor the one whose decision it is about; a decision has
+an outcome, a reason that fits, a clause and a rationale, and what follows from it (`carry_out`) commits with
+it or not at all. Who may call these functions at all is the caller's affair (platform: permissions).
 """
 
 import uuid
