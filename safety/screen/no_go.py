@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import cv2
 import imagehash
 import numpy as np
 from PIL import Image
 
 from byline.safety.checks import Check
-from byline.safety.hashlists import lists
 from byline.safety.hashlists.pdq import pdq
 from byline.safety.hashlists.signals import BadSignal, signal
 
@@ -22,6 +22,7 @@ NAME = "output.no_go"
 PER_SECOND = 4.0
 MOST = 240  # frames of a clip
 QUALITY = 50  # below it a PDQ should not be matched, says its documentation
+_WIDTH = 448
 _BAR = 24  # level; a letterbox bar is darker in all its pixels
 Hashes = dict[str, list[list[str]]]  # type -> per frame the hash, then those of its variants
 
@@ -29,7 +30,7 @@ Hashes = dict[str, list[list[str]]]  # type -> per frame the hash, then those of
 def fingerprints(shots: Sequence[Sequence[np.ndarray]], fps: float) -> Hashes:
     """The hashes of about PER_SECOND frames a second. A frame with next to no detail has none."""
     found: Hashes = {"pdq": [], "phash": []}
-    for frame in _picked(shots, fps):
+    for frame in map(_enlarged, _picked(shots, fps)):
         whole, mirrored = pdq(frame)
         if whole.quality < QUALITY:
             continue
@@ -57,6 +58,8 @@ def plain(found: Mapping[str, Sequence[Sequence[str]]]) -> list[dict[str, str]]:
 
 def no_go(found: Mapping[str, Sequence[Sequence[str]]]) -> Check:
     """Compare hashes by type with every list. "unavailable" without a list: nothing was compared."""
+    from byline.safety.hashlists import lists  # rows; the hashing above needs no Django
+
     known = lists.snapshot()
     if not known.tables:
         return Check(NAME, "unavailable", detail="no no-go list is imported")
@@ -90,6 +93,15 @@ def _picked(shots: Sequence[Sequence[np.ndarray]], fps: float) -> Iterator[np.nd
     for shot in shots:
         for index in np.arange(0, len(shot), step).astype(int):
             yield np.asarray(shot[index])
+
+
+def _enlarged(frame: np.ndarray) -> np.ndarray:
+    """PDQ samples single pixels of pictures under 128 wide: enlarged, they hash like the large original."""
+    height, width = frame.shape[:2]
+    if width >= _WIDTH:
+        return frame
+    size = (_WIDTH, round(height * _WIDTH / width))
+    return cv2.resize(np.ascontiguousarray(frame), size, interpolation=cv2.INTER_CUBIC)
 
 
 def _inside(frame: np.ndarray) -> np.ndarray:
