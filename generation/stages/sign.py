@@ -63,6 +63,11 @@ def sign(request: Any, artefact: Artefact) -> Outcome:
         )
         for item in marked["inputs"]
     ]
+    recorded = []
+    if "narration" in spoken:  # named without its SHA-256, a handle on the person who speaks
+        role = (("org.byline.role", "speech"),)
+        recorded = [Ingredient("recorded narration", "componentOf", source_type="digitalCapture", facts=role)]
+    used = [*recorded, *drawn_with]
     facts = ManifestFacts(
         title=artefact.produced["normalise"]["title"] or UNTITLED,
         asset_id=f"urn:uuid:{record}",
@@ -91,8 +96,8 @@ def sign(request: Any, artefact: Artefact) -> Outcome:
     described, signed = artefact.workdir / "described.mp4", artefact.workdir / "signed.mp4"
     aigc.write(artefact.files["encoded"], described, said, label)
     manifest = artefact.workdir / "manifest.c2pa"
-    built = build(facts, ingredients=drawn_with, choices=choices, prompt=prompt)
-    manifest.write_bytes(sign_file(described, signed, built, drawn_with))
+    built = build(facts, ingredients=used, choices=choices, prompt=prompt)
+    manifest.write_bytes(sign_file(described, signed, built, used))
     described.unlink()
     return Outcome(
         Verdict.ALLOW,

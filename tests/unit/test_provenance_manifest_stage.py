@@ -7,6 +7,8 @@ from runpy import run_path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from byline.generation.stages.sign import sign
 from byline.provenance import aigc, embedding, manifest, metadata, reading
 from byline.provenance.digest import content_digest
@@ -15,7 +17,7 @@ from byline.provenance.trust import TrustBundle
 kit = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "provenance_kit.py")))
 
 
-def _signed(tmp_path: Path) -> Path:
+def _signed(tmp_path: Path, given: str = "a harbour at night", **spoken: str) -> Path:
     encoded = kit.write_mp4(tmp_path / "encoded.mp4", kit.pictures(1, count=4))
     digest = content_digest(encoded)
     produced = {
@@ -30,7 +32,7 @@ def _signed(tmp_path: Path) -> Path:
         "speech": {"voice": "espeak-ng", "voice_version": "1.52", "voice_licence": "GPL-3.0-or-later"},
         "log": {"digest_rule": digest.rule, "digest": digest.hex},
         "normalise": {"title": "High tide", "prompt": "a harbour at night"},
-        "debias": {"prompt": "a harbour at night"},
+        "debias": {"prompt": given},
         "prove": {"proof": kit.proof_for(encoded)},
         "watermark": {
             "audio_marked": False,
@@ -40,6 +42,7 @@ def _signed(tmp_path: Path) -> Path:
             ],
         },
     }
+    produced["speech"] = spoken or produced["speech"]
     artefact: Any = SimpleNamespace(produced=produced, files={"encoded": encoded}, workdir=tmp_path)
     outcome = sign(SimpleNamespace(brand="byline", serial=5, audio_id=None), artefact)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["encoded.mp4", "manifest.c2pa", "signed.mp4"]
@@ -80,3 +83,26 @@ def test_the_choices_of_a_brand_decide(tmp_path: Path, settings: Any) -> None:
     held = reading.read(signed, TrustBundle.from_installation())
     assert held.assertion(manifest.AUDIT_LABEL)["asset"] == label.produce_id
     assert _said(signed)["Iptc4xmpExt:AIPromptInformation"] == "a harbour at night"
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_a_rewritten_prompt_stands_beside_the_one_that_was_written_where_prompts_are_published(
+    published: bool, tmp_path: Path, settings: Any
+) -> None:
+    settings.BYLINE = {**settings.BYLINE, "MANIFEST": {"PROMPT": published}}
+    signed = _signed(tmp_path, given="a busy harbour at night")
+    if published:
+        said = _said(signed)["Iptc4xmpExt:AIPromptInformation"]
+        assert said == "Written: a harbour at night\nGiven to the model: a busy harbour at night"
+    else:
+        assert b"harbour at night" not in signed.read_bytes()
+
+
+def test_a_recorded_narration_is_placed_and_named_without_its_hash(tmp_path: Path) -> None:
+    signed = _signed(tmp_path, narration="cd" * 32)
+    held = reading.read(signed, TrustBundle.from_installation())
+    actions = [action["action"] for action in held.assertion("c2pa.actions.v2")["actions"]]
+    assert actions[:2] == ["c2pa.created", "c2pa.placed"]
+    (narration,) = (one for one in held.ancestors if one.relationship == "componentOf")
+    assert (narration.title, narration.credentials) == ("recorded narration", "none")
+    assert b"cd" * 32 not in signed.read_bytes()
