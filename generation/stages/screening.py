@@ -4,10 +4,11 @@ from functools import partial
 from typing import Any
 
 from byline.generation.contracts import Artefact, Outcome, Verdict
+from byline.generation.stages import review_sheet
 from byline.generation.stages.debias import final_prompt
 from byline.safety.checks import Check
 
-LOOKED_AT = 12  # frames of the clip for the checks that ask a model of somebody else's
+LOOKED_AT = 8  # frames of the clip for the checks that ask a model of somebody else's
 
 
 def screen(request: Any, artefact: Artefact) -> Outcome:
@@ -35,6 +36,7 @@ def screen(request: Any, artefact: Artefact) -> Outcome:
         checks=tuple(checks),
         evidence={"shots": len(shots)},
         produces={"fingerprints": prints},
+        files=review_sheet.write(artefact, checks),
     )
 
 
