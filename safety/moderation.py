@@ -22,7 +22,7 @@ from byline.safety.checks import Action, Check
 from byline.safety.guards.base import Guard
 from byline.safety.names import NameList, Span
 from byline.safety.policy_model import STRENGTH, Circumstances, Decision, Policy, TermList
-from byline.safety.reading import COMBINED, TOGETHER, Reading, left_out, whole
+from byline.safety.reading import COMBINED, TOGETHER, WRITTEN, Reading, left_out, whole
 from byline.safety.scoring import Finding, Scored, each_view, head_scores, rules_on, score
 from byline.safety.views import View
 
@@ -124,9 +124,10 @@ def _places(names: NameList, reading: Reading) -> Iterator[tuple[int, str, View,
     for where, view in each_view(reading):
         for entry, span in names.find(view.text):
             yield entry, where, view, span
-    for entry, span in names.find(reading.joined.text):
-        if len(reading.joined.parts(span)) > 1:
-            yield entry, TOGETHER, View(COMBINED, reading.joined.text), span
+    for name, joined in ((COMBINED, reading.joined), (WRITTEN, reading.as_written)):
+        for entry, span in names.find(joined.text):
+            if len(joined.parts(span)) > 1:
+                yield entry, TOGETHER, View(name, joined.text), span
 
 
 def _circumstances(

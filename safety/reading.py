@@ -3,13 +3,15 @@
 Promises: texts of the scenes of one storyboard ("prompt.1", "prompt.2", "voice_over.1" ...) are also
 read as one text, with and without the gaps at their seams, so that nothing hides by being cut over
 two scenes; all texts are joined once more for names and hard conjunctions that are split over
-fields. Knows which categories do not count in a text: what is only heard mentions people, it does
-not depict them; a negative prompt lists what must not appear.
+fields; a stretch that U+202E turns round on screen is read as it is shown. Knows which categories do
+not count in a text: what is only heard mentions people, it does not depict them; a negative prompt
+lists what must not appear.
 """
 
 from __future__ import annotations
 
 import bisect
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,8 +26,10 @@ NEGATIVE = "negative_prompt"
 _UNWANTED = frozenset({"sexual", "violence", "copyright_brand", "real_person"})
 _NUMBERED = re.compile(r"([a-z_]+)\.(\d{1,4})")
 _WHOLE, SEAMLESS = ".whole", "seamless"
-TOGETHER, COMBINED = "all", "combined"
+TOGETHER, COMBINED, WRITTEN = "all", "combined", "combined as written"
 _GAP = " . "
+# Right-to-left override: the letters after it are shown in reverse, up to its end (Unicode UAX 9, X4).
+_OVERRIDDEN = re.compile("\u202e([^\u202c\u2069\n]*)[\u202c\u2069]?")
 
 
 @dataclass(frozen=True)
@@ -42,16 +46,18 @@ class Joined:
 
 @dataclass(frozen=True)
 class Reading:
-    """`views` by the name of the text; `lengths` in characters, of the texts as they were given."""
+    """`views` by the name of the text; `lengths` in characters, of the texts as they were given;
+    `joined` all texts as they are understood, `as_written` as they were written (names are)."""
 
     views: Mapping[str, tuple[View, ...]] = field(repr=False)
     lengths: Mapping[str, int]
     joined: Joined = field(repr=False)
+    as_written: Joined = field(repr=False)
 
     def text(self, where: str, view: str) -> str:
         """The words of one view, "" for one that there is not."""
         if where == TOGETHER:
-            return self.joined.text
+            return (self.as_written if view == WRITTEN else self.joined).text
         return next((v.text for v in self.views.get(where, ()) if v.name == view), "")
 
 
@@ -59,12 +65,9 @@ def read(texts: Mapping[str, str], longest: int) -> Reading:
     """Every text of at most `longest` characters that says anything, in every view."""
     lengths = {name: len(text) for name, text in texts.items() if text.strip()}
     readable = {name: text for name, text in texts.items() if 0 < lengths.get(name, 0) <= longest}
-    found = {name: views(text) for name, text in readable.items()}
-    joined, ends = "", []
-    for name, text_views in found.items():
-        if kind(name) != NEGATIVE:
-            joined += text_views[-1].text + _GAP
-            ends.append(len(joined))
+    found = {name: _as_shown(text) for name, text in readable.items()}
+    wanted = [text_views for name, text_views in found.items() if kind(name) != NEGATIVE]
+    joined, as_written = (_joined([text_views[i].text for text_views in wanted]) for i in (-1, 0))
     for name, scenes in _storyboards(readable).items():
         text = " ".join(scenes)
         lengths[name] = len(text)
@@ -72,7 +75,21 @@ def read(texts: Mapping[str, str], longest: int) -> Reading:
             # Without the gaps, a word that was cut in two is whole again.
             seamless = views("".join(scenes))[-1]
             found[name] = (*views(text), View(SEAMLESS, seamless.text, seamless.steps))
-    return Reading(found, lengths, Joined(joined, tuple(ends)))
+    return Reading(found, lengths, joined, as_written)
+
+
+def _joined(texts: list[str]) -> Joined:
+    parts = [text + _GAP for text in texts]
+    return Joined("".join(parts), tuple(itertools.accumulate(map(len, parts))))
+
+
+def _as_shown(text: str) -> tuple[View, ...]:
+    """The views of a text; where letters are turned round for the eye, also as the eye gets them."""
+    shown = _OVERRIDDEN.sub(lambda m: m.group(1)[::-1], text)
+    if shown == text:
+        return views(text)
+    understood = views(shown)[-1:]
+    return (*views(text), *(View("as shown", v.text, ("override", *v.steps)) for v in understood))
 
 
 def _storyboards(texts: Mapping[str, str]) -> dict[str, list[str]]:

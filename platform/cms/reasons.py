@@ -74,7 +74,7 @@ def _reason(item: Mapping[str, Any]) -> Reason:
         help=item["help"],
         field=_FIELDS.get(item["text"], item["text"]),
         found=_SOURCES.get(by) or (f"by rule {by}" if "." in by else f"by the guard {by}"),
-        understood=item["view"] not in {"raw", "combined"},
+        understood=item["view"] not in {"raw", "combined as written"},
         pieces=tuple(_pieces(item["reading"], item["spans"])),
     )
 
