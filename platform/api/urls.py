@@ -1,7 +1,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from byline.platform.api import audit, fairness, review, views
+from byline.platform.api import audit, fairness, redress, review, views
 from byline.platform.api.detect import Detect
 
 urlpatterns = [
@@ -19,12 +19,12 @@ urlpatterns = [
     path("detect", Detect.as_view(), name="detect"),
     path(
         "generations/<uuid:generation_id>/statements",
-        review.GenerationStatements.as_view(),
+        redress.GenerationStatements.as_view(),
         name="generation-statements",
     ),
     path(
         "generations/<uuid:generation_id>/appeal",
-        review.GenerationAppeal.as_view(),
+        redress.GenerationAppeal.as_view(),
         name="generation-appeal",
     ),
     path("review/cases", review.CaseQueue.as_view(), name="review-cases"),
@@ -37,9 +37,9 @@ urlpatterns = [
     path("review/cases/<uuid:case_id>/preview.jpg", review.CasePreview.as_view(), name="review-preview"),
     path("review/cases/<uuid:case_id>/clip.mp4", review.CaseClip.as_view(), name="review-clip"),
     path("review/metrics", review.ReviewMetrics.as_view(), name="review-metrics"),
-    path("reports/<uuid:report_id>", review.ReportStatus.as_view(), name="report-state"),
-    path("reports/<uuid:report_id>/appeal", review.ReportAppeal.as_view(), name="report-appeal"),
-    path("declarations", review.Declare.as_view(), name="declarations"),
+    path("reports/<uuid:report_id>", redress.ReportStatus.as_view(), name="report-state"),
+    path("reports/<uuid:report_id>/appeal", redress.ReportAppeal.as_view(), name="report-appeal"),
+    path("declarations", redress.Declare.as_view(), name="declarations"),
     path("feedback", views.Feedback.as_view(), name="feedback"),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
 ]
