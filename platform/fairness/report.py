@@ -104,7 +104,7 @@ def report(brand: str, *, since: datetime.date | None = None, until: datetime.da
         decisions=dict(Counter(str(row.decision) for row in rows)),
         before=_sides([person for row in rows for person in row.asked], target),
         after=_sides([person for row in rows for person in row.shown], target),
-        ledger=balance({cell: drawn.get(cell, 0) for cell in cells}, cells),
+        ledger=balance({cell: drawn.get(cell, 0) for cell in cells}, cells, sample=False),
         turned_down=_turned_down(rows, target),
         drift=_drift(rows, target),
         outputs=_outputs(name, span, target),

@@ -3,7 +3,8 @@
 Formulas: normalised entropy H(p)/log k; KL(p||q) in nats; max-min ratio of p/q, the share that the
 best served group has of its target against the worst served (1 is parity; the four-fifths rule of
 29 CFR 1607.4 D would ask for at most 1.25); gap max |p - q| ("parity gap"). Intervals: percentile
-bootstrap over people (Efron), 2,000 resamples with a fixed seed, so a report can be made again.
+bootstrap over people (Efron), 2,000 resamples with a fixed seed, so a report can be made again. With few
+people per group the resamples are less even than the people, so the interval is widened to hold the figure.
 """
 
 from __future__ import annotations
@@ -51,8 +52,9 @@ class Balance:
         return asdict(self)
 
 
-def balance(counts: Mapping[str, int], target: Mapping[str, float]) -> Balance:
-    """Compare counts by value with target shares. Values outside the target are a ValueError."""
+def balance(counts: Mapping[str, int], target: Mapping[str, float], *, sample: bool = True) -> Balance:
+    """Compare counts by value with target shares. Values outside the target are a ValueError. `sample`
+    False is for a full count, such as a ledger: it has no sampling error and gets no interval."""
     if unknown := set(counts) - set(target):
         raise ValueError(f"values outside the target: {sorted(unknown)}")
     names = list(target)
@@ -68,10 +70,10 @@ def balance(counts: Mapping[str, int], target: Mapping[str, float]) -> Balance:
 
     def measure(figure: Any) -> Measure:
         value = float(figure(found[None])[0])
-        if n < 2:
+        if n < 2 or not sample:
             return Measure(_finite(value), None, None)
         low, high = np.quantile(figure(drawn), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="nearest")
-        return Measure(_finite(value), _finite(float(low)), _finite(float(high)))
+        return Measure(_finite(value), _finite(min(float(low), value)), _finite(max(float(high), value)))
 
     return Balance(
         n=n,

@@ -91,6 +91,11 @@ def test_balance_of_an_even_an_uneven_and_an_empty_distribution() -> None:
     assert uneven.ratio.low is not None
     assert 4 < uneven.ratio.low < 9
     assert uneven.gap.value == pytest.approx(0.4)
+    few = statistics.balance(dict.fromkeys("abcdef", 1), dict.fromkeys("abcdef", 1.0))
+    assert few.entropy.low is not None
+    assert few.entropy.low < 0.99
+    assert few.entropy.value == few.entropy.high == pytest.approx(1.0)
+    assert statistics.balance({"a": 5, "b": 7}, {"a": 1, "b": 1}, sample=False).kl.low is None
     gone = statistics.balance({"a": 10}, {"a": 1, "b": 1})
     assert gone.ratio.value is None
     assert statistics.balance({}, {"a": 1, "b": 1}).entropy.value is None
