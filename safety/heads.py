@@ -1,10 +1,11 @@
-"""Scores of a text per category: one linear model over embedding and character n-grams each.
+"""Scores of a text per category: kernel logistic regression over embeddings, plus character n-grams.
 
 Promises scores in [0, 1] that mean the same in every category: 0.5 is the level that the
 calibration's benign video prompts and news texts reach, over all categories together, in about one
-text of a hundred; 0.9 is beyond every one of them. Weights come from training/train_heads.py and
-are pinned by the sha256 in weights/heads.json, which also carries the measured rates. Categories
-with too few examples have no head; rules alone decide there.
+text of a hundred; 0.9 is beyond nearly every one of them. The kernel is exp(-gamma |x - l|^2) to a few
+hundred landmarks, x being both embeddings of a window side by side (byline.safety.encoder); a
+linear part reads hashed n-grams. Weights come from training/train_heads.py and are pinned by the
+sha256 in weights/heads.json. Categories with too few examples have no head; rules decide there.
 """
 
 from __future__ import annotations
@@ -22,16 +23,20 @@ from byline.safety.encoder import EncoderUnavailable, Window
 from byline.safety.features import ngrams
 
 WEIGHTS = Path(__file__).parent / "weights"
-EMBEDDING_SCALE = 3.0
-NGRAM_SCALE = 2.0
+GAMMA = 1.0
+REVIEW_AT_MOST = 0.89
+# Likeness cannot tell hatred from words quoted, denied or reclaimed: the heads send these to a person,
+# and only a rule blocks.
+NEEDS_A_READER = frozenset({"hate", "harassment"})
 
 
 @dataclass(frozen=True)
 class Heads:
-    """`dense` (H, 384) and `sparse` (H, 65536) weights, `bias` (H,), and per head the logit at which
-    the score is 0.5 (`centre`) and the logits from 0.5 to 0.9 (`spread`)."""
+    """`landmarks` (M, 768), `dense` (H, M) and `sparse` (H, 65536) weights, `bias` (H,), and per head
+    the logit at which the score is 0.5 (`centre`) and the logits from 0.5 to 0.9 (`spread`)."""
 
     names: tuple[str, ...]
+    landmarks: np.ndarray
     dense: np.ndarray
     sparse: np.ndarray
     bias: np.ndarray
@@ -41,9 +46,9 @@ class Heads:
     def logits(self, window: Window) -> np.ndarray:
         """(H,) raw logits of one window."""
         index, value = ngrams(window.text)
-        dense = self.dense @ (window.embedding * EMBEDDING_SCALE)
-        sparse = self.sparse[:, index].astype(np.float32) @ (value * NGRAM_SCALE)
-        out: np.ndarray = dense + sparse + self.bias
+        near = kernel(point(window)[None], self.landmarks)[0]
+        sparse = self.sparse[:, index].astype(np.float32) @ value
+        out: np.ndarray = self.dense @ near + sparse + self.bias
         return out
 
     def scores(self, window: Window) -> dict[str, float]:
@@ -56,8 +61,23 @@ class Heads:
         top = max(scores, key=scores.__getitem__)
         # An unsafe text whose category is unclear is reviewed under the likeliest one, never blocked
         # on the strength of this head alone.
-        scores[top] = max(scores[top], min(any_score, 0.89))
+        scores[top] = max(scores[top], min(any_score, REVIEW_AT_MOST))
+        for category in NEEDS_A_READER & scores.keys():
+            scores[category] = min(scores[category], REVIEW_AT_MOST)
         return scores
+
+
+def point(window: Window) -> np.ndarray:
+    """(768,) both embeddings, of unit length together."""
+    joined: np.ndarray = np.concatenate([window.embedding, window.tuned]) * np.float32(0.5**0.5)
+    return joined
+
+
+def kernel(points: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """(N, M) of (N, D) and (M, D), all of about unit length."""
+    squares = np.sum(points**2, axis=1)[:, None] + np.sum(landmarks**2, axis=1)[None]
+    out: np.ndarray = np.exp(-GAMMA * np.maximum(squares - 2 * points @ landmarks.T, 0))
+    return out
 
 
 def read(folder: Path = WEIGHTS) -> tuple[Heads, Mapping[str, object]]:
@@ -72,6 +92,7 @@ def read(folder: Path = WEIGHTS) -> tuple[Heads, Mapping[str, object]]:
     with np.load(folder / "heads.npz", allow_pickle=False) as stored:
         heads = Heads(
             names=tuple(about["heads"]),
+            landmarks=stored["landmarks"].astype(np.float32),
             dense=stored["dense"],
             sparse=stored["sparse"].astype(np.float32) * stored["sparse_scale"][:, None],
             bias=stored["bias"],

@@ -1,11 +1,12 @@
 """Undo the spelling tricks that hide a word from a filter but not from a reader.
 
 Promises: pure, deterministic, bounded work per character, never raises on any str. Undone are
-compatibility and mathematical alphabets, invisible characters, look-alike letters, stacked
-marks, base64 and ROT13, s p a c e d and d.o.t.t.e.d letters, joined words, leet, masked letters
-(k*ll), stretched words and swapped neighbours. The result is for scoring only: it is never shown,
-stored or sent to the engine. Leaves out pictures of text, words split over several texts, and
-paraphrase. Names of measures such as "1080p" or "2nd" are kept (safety findings, section 3).
+compatibility and mathematical alphabets, invisible characters, look-alike letters, stacked marks,
+base64 and ROT13, s p a c e d and d.o.t.t.e.d letters, joined words, leet, masked letters (k*ll),
+stretched words, emoji in place of words or between letters, and single typing errors. The result is
+for scoring only: it is never shown, stored or sent to the engine. Leaves out pictures of text,
+words split over several texts, and paraphrase. Names of measures such as "1080p" or "2nd" are kept
+(safety findings, section 3).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from byline.safety import words
+from byline.safety import pictographs, words
 from byline.safety.confusables import CONFUSABLE, is_invisible
 
 
@@ -317,17 +318,78 @@ def _stretched(token: str) -> str:
     return single if words.is_word(single.strip(".,;:!?")) else double
 
 
-def _swapped(token: str) -> str:
-    """Undo one pair of swapped neighbours when the token is no word and the result is a common one."""
-    if not (5 <= len(token) <= 20) or not token.isascii() or not token.isalpha() or token[0].isupper():
+def _emoji(text: str) -> str:
+    """Emoji as the words they stand for; those between letters join or part what stands around."""
+    if text.isascii():
+        return text
+
+    def say(match: re.Match[str]) -> str:
+        found = [pictographs.WORDS[c] for c in match.group(0) if c in pictographs.WORDS]
+        return f" {' '.join(found)} " if found else " "
+
+    def inside(token: str) -> str:
+        parts = pictographs.SIGNS.split(token.strip(_EDGE))
+        whole = "".join(parts)
+        letters = sum(len(p) == 1 for p in parts) > len(parts) / 2
+        if letters or (words.is_word(whole) and not all(map(words.is_word, parts))):
+            return pictographs.SIGNS.sub("", token)
         return token
-    word = token.lower()
+
+    cut = _TOKEN.sub(
+        lambda m: inside(m.group(0)) if pictographs.BETWEEN.search(m.group(0)) else m.group(0), text
+    )
+    return pictographs.SIGNS.sub(say, cut)
+
+
+_EDGE = ".,;:!?\"'()[]"
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def _typing_errors(text: str) -> str:
+    """Neighbours swapped, letters lost, doubled or hit wrong, where the token is no word as it stands."""
+    tokens = re.split(r"(\s+)", text)
+    doubted = [_swapped(t, short=True) for t in tokens]
+    if len(tokens) <= 11 or sum(d != t for d, t in zip(doubted, tokens, strict=True)) > 1:
+        return "".join(doubted)
+    return "".join(_swapped(t, short=False) for t in tokens)
+
+
+def _swapped(token: str, *, short: bool) -> str:
+    """The likeliest word one slip away. `short`: the text around gives reason to doubt short tokens and
+    capitalised ones as well."""
+    core = token.strip(_EDGE)
+    lowest = 3 if short else 5
+    if not (lowest <= len(core) <= 20) or not core.isascii() or not core.isalpha() or core.isupper():
+        return token
+    if core[0].isupper() and not short:
+        return token
+    word = core.lower()
     rank = words.ranks()
     if word in rank or _stem_known(word):
         return token
-    turned = (word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(len(word) - 1))
-    known = [w for w in turned if w in rank]
-    return min(known, key=rank.__getitem__) if known else token
+    if word == "hwo":  # "who" is the commoner word, but not the commoner slip
+        return token.replace(core, "how")
+    turned = {word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(len(word) - 1)}
+    common = len(rank) if len(word) > 4 else 6000
+    known = [w for w in turned if rank.get(w, common) < common]
+    if known and not core[0].isupper():
+        return token.replace(core, min(known, key=rank.__getitem__))
+    stems = sorted(w for w in turned if len(w) > 5 and _stem_known(w))
+    if (known or stems) and short:
+        return token.replace(core, min(known, key=rank.__getitem__) if known else stems[0])
+    if len(word) >= 4 and not core[0].isupper():
+        near = sorted(_one_off(word) & words.telling())
+        if near:
+            return token.replace(core, near[0])
+    return token
+
+
+def _one_off(word: str) -> set[str]:
+    halves = [(word[:i], word[i:]) for i in range(len(word) + 1)]
+    lost = {a + b[1:] for a, b in halves if b}
+    added = {a + c + b for a, b in halves for c in _LETTERS}
+    wrong = {a + c + b[1:] for a, b in halves if b for c in _LETTERS}
+    return lost | added | wrong
 
 
 _STEPS: tuple[tuple[str, Callable[[str], str]], ...] = (
@@ -335,6 +397,7 @@ _STEPS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("invisible", _invisible),
     ("marks", _marks),
     ("confusables", _confusables),
+    ("emoji", _emoji),
     ("encoded", _encoded),
     ("rot13", _rot13),
     ("spelled", _spelled),
@@ -342,5 +405,5 @@ _STEPS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("masked", _each_token(_masked)),
     ("leet", _leet_text),
     ("stretched", _each_token(_stretched)),
-    ("swapped", _each_token(_swapped)),
+    ("typing", _typing_errors),
 )

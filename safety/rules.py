@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from byline.audit.base.errors import ConfigurationError
-from byline.safety import people, pii
+from byline.safety import foreign, language, people, pii
 from byline.safety.categories import CATEGORIES
 
 
@@ -133,7 +133,8 @@ class _Text:
 def evaluate(
     text: str, rules: RuleSet | None = None, *, skip: Sequence[str] = (), spoken: bool = False
 ) -> list[Hit]:
-    """Every rule that fires on one view, in the order of the file, plus personal data.
+    """Every rule that fires on one view, in the order of the file, plus personal data and, in a text
+    that is not English, the hints of byline.safety.foreign.
 
     `skip` names categories left out, e.g. a spoken text may mention people it does not depict. In a
     `spoken` text a report stays a report although it says "the images show": nothing withdraws the
@@ -150,6 +151,12 @@ def evaluate(
             hits.append(Hit(rule.id, rule.category, rule.score, rule.hard, spans))
     if "pii" not in skip:
         hits += [Hit(f"pii.{d.kind}", "pii", d.score, False, ((d.start, d.end),)) for d in pii.find(text)]
+    if language.reading(text) not in {"english", "none"}:
+        hits += [
+            Hit(h.by, h.category, h.score, False, ((h.start, h.end),))
+            for h in foreign.find(text)
+            if h.category not in skip
+        ]
     return hits
 
 

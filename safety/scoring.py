@@ -8,7 +8,7 @@ score. Findings hold positions, never words.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from byline.safety import encoder, heads, language, rules
@@ -58,7 +58,7 @@ def score(texts: Mapping[str, str], longest: int, with_guards: Mapping[str, Guar
     by_heads: list[Finding] = []
     failed = ""
     try:
-        by_heads = [f for name, v in each_view(reading) for f in _by_heads(name, v)]
+        by_heads = list(_by_heads(reading))
     except encoder.EncoderUnavailable as error:
         logger.error("moderation model unavailable: %s", error)
         failed = str(error)
@@ -102,21 +102,34 @@ def rules_on(text: str, name: str, view: View) -> Iterator[Finding]:
         yield Finding(hit.category, hit.score, hit.rule, name, view.name, view.steps, hit.hard, hit.spans)
 
 
-def _by_heads(name: str, view: View) -> Iterator[Finding]:
-    if language.reading(view.text) not in {"english", "none"} and not language.legible(view.text):
-        return  # moderation.language sends it to a person
-    for category, value in head_scores(view.text).items():
-        if category not in left_out(name):
-            yield Finding(category, value, "head", name, view.name, view.steps)
+def _by_heads(reading: Reading) -> Iterator[Finding]:
+    """All views of all texts in one batch; what the encoder cannot read goes to moderation.language."""
+    each = [(name, view) for name, view in each_view(reading) if _legible(view.text)]
+    for (name, view), scores in zip(each, _batch_scores([v.text for _, v in each]), strict=True):
+        for category, value in scores.items():
+            if category not in left_out(name):
+                yield Finding(category, value, "head", name, view.name, view.steps)
+
+
+def _legible(text: str) -> bool:
+    return language.reading(text) in {"english", "none"} or language.legible(text)
 
 
 def head_scores(text: str) -> dict[str, float]:
     """The highest score of each category over the windows of a text. EncoderUnavailable."""
-    best: dict[str, float] = {}
-    for window in encoder.shared().windows(text):
-        for category, value in heads.shared().scores(window).items():
-            best[category] = max(best.get(category, 0.0), value)
-    return best
+    return _batch_scores([text])[0]
+
+
+def _batch_scores(texts: Sequence[str]) -> list[dict[str, float]]:
+    model, scorer = encoder.shared(), heads.shared()
+    out = []
+    for windows in model.batch(texts):
+        best: dict[str, float] = {}
+        for window in windows:
+            for category, value in scorer.scores(window).items():
+                best[category] = max(best.get(category, 0.0), value)
+        out.append(best)
+    return out
 
 
 def _by_guard(name: str, guard: Guard, reading: Reading) -> Iterator[Finding]:

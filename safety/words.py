@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 
@@ -41,6 +42,13 @@ _SHORT = frozenset({
     "a", "i", "am", "an", "as", "at", "be", "by", "do", "go", "he", "hi", "if", "in", "is", "it",
     "me", "my", "no", "of", "oh", "ok", "on", "or", "so", "to", "tv", "uk", "up", "us", "we",
 })  # fmt: skip
+
+
+@functools.cache
+def telling() -> frozenset[str]:
+    """Words worth a look when a token is one letter away from them and is no word itself."""
+    file = resources.files("byline.safety").joinpath("data/telling.txt")
+    return frozenset(file.read_text("utf-8").split())
 
 
 def is_word(token: str) -> bool:

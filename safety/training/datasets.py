@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import yaml
@@ -45,12 +46,12 @@ def load(data: Path) -> list[Row]:
     """Every row of every source, in a fixed order, duplicates (by letters only) dropped."""
     rows: list[Row] = []
     seen: set[str] = set()
-    for source in (_own, _openai, _hatecheck, _davidson, _surge, _advbench, _harmbench, _vbench):
-        for row in source(data):
-            key = re.sub(r"[^a-z]", "", row.text.lower())
-            if key and key not in seen:
-                seen.add(key)
-                rows.append(row)
+    others = (_openai, _hatecheck, _davidson, _surge, _advbench, _harmbench, _vbench)
+    for row in chain(own(), *(source(data) for source in others)):
+        key = re.sub(r"[^a-z]", "", row.text.lower())
+        if key and key not in seen:
+            seen.add(key)
+            rows.append(row)
     return rows
 
 
@@ -58,15 +59,53 @@ def _clear_but(**labels: int) -> dict[str, int]:
     return {**ALL_CLEAR, **labels}
 
 
-def _own(_: Path) -> Iterator[Row]:
-    file = Path(__file__).with_name("texts.yaml")
-    for block in yaml.safe_load(file.read_text("utf-8")):
-        for category, texts in block.items():
-            if category == "id":
-                continue
-            for text in texts:
-                labels = ALL_CLEAR if category == "benign" else _clear_but(**{category: 1})
-                yield Row(text, "own", block["id"], labels, int(category != "benign"), 3.0)
+# The same groups fill harmless and hateful lines of texts_identity.yaml.
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "{people}": (
+        "women", "Muslims", "Jews", "Black people", "immigrants", "gay people", "trans people",
+        "disabled people", "refugees", "Asians", "Roma", "lesbians", "Mexicans", "Christians",
+        "old people", "Indians", "Africans", "men",
+    ),
+    "{person}": (
+        "a Muslim woman", "a Jewish woman", "a Black woman", "an immigrant", "a lesbian", "a trans woman",
+        "a blind woman", "a refugee", "a Chinese woman", "a Roma woman", "an old woman", "an Indian woman",
+    ),
+    "{faith}": ("Muslim", "Jewish", "Christian", "Hindu", "Sikh"),
+}  # fmt: skip
+FILLED = 5  # groups per line
+
+
+def own_blocks() -> Iterator[tuple[str, str, list[str]]]:
+    """(topic, "benign" or category, lines) of every block we wrote, in the order of the files."""
+    for file in sorted(Path(__file__).parent.glob("texts*.yaml")):
+        for block in yaml.safe_load(file.read_text("utf-8")):
+            for category, texts in block.items():
+                if category != "id":
+                    yield block["id"], category, texts
+
+
+def _filled(text: str) -> Iterator[str]:
+    """A line with its placeholder replaced by FILLED groups, which ones a hash of the line decides."""
+    slot = next((s for s in GROUPS if s in text), None)
+    if slot is None:
+        yield text
+        return
+    groups = GROUPS[slot]
+    start = hashlib.sha256(text.encode()).digest()[0]
+    for step in range(min(FILLED, len(groups))):
+        line = text.replace(slot, groups[(start + step * 7) % len(groups)])
+        yield line[0].upper() + line[1:]
+
+
+def own() -> Iterator[Row]:
+    """Every line we wrote, with groups filled in."""
+    for topic, category, texts in own_blocks():
+        labels = ALL_CLEAR if category == "benign" else _clear_but(**{category: 1})
+        for text in texts:
+            lines = list(_filled(text))
+            for line in lines:
+                weight = 3.0 / len(lines) ** 0.5
+                yield Row(line, "own", topic, labels, int(category != "benign"), weight)
 
 
 _OPENAI = {"S": "sexual", "S3": "minors", "HR": "harassment", "SH": "self_harm"}
@@ -105,11 +144,10 @@ def _davidson(data: Path) -> Iterator[Row]:
     taken = {"0": 0, "1": 0, "2": 0}
     for tweet in _table(data / "davidson" / "labeled_data.csv"):
         kind = tweet["class"]
-        if taken[kind] >= 1200:
+        if taken[kind] >= DAVIDSON_READ:
             continue
         taken[kind] += 1
-        text = re.sub(r"@\w+:?|https?://\S+|&#?\w+;|\bRT\b|^[\s!\"]+", " ", tweet["tweet"])
-        text = " ".join(text.split())
+        text = _tweet(tweet["tweet"])
         labels: dict[str, int] = {"0": {"hate": 1}, "1": {"hate": 0}, "2": dict(ALL_CLEAR)}[kind]
         yield Row(text, "davidson", tweet[""], labels, {"0": 1, "1": None, "2": 0}[kind], 0.5)
 
@@ -119,6 +157,32 @@ def _surge(data: Path) -> Iterator[Row]:
         toxic = comment["is_toxic"].strip().lower().startswith("toxic")
         labels = {"harassment": 1} if toxic else dict(ALL_CLEAR)
         yield Row(comment["text"], "surge_toxicity", comment["text"][:60], labels, int(toxic), 0.7)
+
+
+DAVIDSON_READ = 1200  # tweets of each class that training may read
+MULTIJAIL_LANGUAGES = ("zh", "it", "vi", "ar", "ko", "th", "bn", "sw", "jv")
+
+
+def multijail(data: Path, language: str) -> list[str]:
+    """Unsafe requests that no part of the training reads."""
+    with (data / "multijail" / "MultiJail.csv").open(encoding="utf-8-sig", newline="") as handle:
+        return [entry[language] for entry in csv.DictReader(handle) if entry[language].strip()]
+
+
+def hatecheck_targets(data: Path) -> dict[str, str]:
+    """The group that a functional test names, by its text; tests without one are left out."""
+    cases = _table(data / "hatecheck" / "test_suite_cases.csv")
+    return {case["test_case"]: case["target_ident"] for case in cases if case["target_ident"]}
+
+
+def davidson_unread(data: Path) -> list[str]:
+    """Harmless tweets beyond those that training may read."""
+    calm = [t for t in _table(data / "davidson" / "labeled_data.csv") if t["class"] == "2"]
+    return [_tweet(t["tweet"]) for t in calm[DAVIDSON_READ:]]
+
+
+def _tweet(text: str) -> str:
+    return " ".join(re.sub(r"@\w+:?|https?://\S+|&#?\w+;|\bRT\b|^[\s!\"]+", " ", text).split())
 
 
 _TOPICS: tuple[tuple[str, str], ...] = (

@@ -1,10 +1,10 @@
-"""Train, calibrate and measure the moderation heads; writes weights/heads.npz and heads.json.
+"""Train and calibrate the moderation heads; writes weights/heads.npz and heads.json.
 
     OMP_NUM_THREADS=1 python -m byline.safety.training.train_heads --data DIR [--out DIR]
 
 Promises: nothing reserved (training/datasets.py) is seen in fitting or calibration; thresholds come
-from cross-fitted scores of benign training texts, all categories jointly; rates are reported on
-reserved texts only, each with its number. Runs in under three minutes on one core.
+from cross-fitted scores of benign training texts, all categories jointly. Rates on reserved texts
+are measured by `make bench-safety`. Runs in a few minutes on one core.
 """
 
 from __future__ import annotations
@@ -13,136 +13,149 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from byline.safety import encoder, features
 from byline.safety.categories import CATEGORIES
-from byline.safety.heads import EMBEDDING_SCALE, NGRAM_SCALE, WEIGHTS
+from byline.safety.heads import WEIGHTS
+from byline.safety.training import fitting
 from byline.safety.training.datasets import Row, load
-from byline.safety.training.measure import report
+from byline.safety.training.fitting import Basis, Features, Fitted
 
 MIN_POSITIVES = 20  # below this a head would learn the examples, not the category
-BENIGN_RATE = 0.01  # joint share of benign training texts at score 0.5
-NEGATIVES_AT_BLOCK = 0.01  # share of a category's known negatives at score 0.9
-REGULARISATION = 1.0
-FOLDS = 5
+BENIGN_RATE = 0.015  # joint share of everyday training texts at score 0.5
+HARD_AT_REVIEW = 0.03  # share of a category's hard negatives at score 0.5, at most
+HARD_AT_BLOCK = 0.02  # ... of any one source at score 0.9
+MIN_HARD = 100
+CALM_AT_BLOCK = 0.001  # share of everyday texts at score 0.9
+FOLDS = 3
 
 
-def matrix(rows: list[Row]) -> Any:
-    """Sparse (N, 384 + 65536) features of the first window of each text."""
-    from scipy.sparse import csr_matrix, hstack
-
-    model = encoder.shared()
-    windows = [model.windows(r.text)[0] for r in rows]
-    dense = np.stack([w.embedding for w in windows]) * EMBEDDING_SCALE
-    grams = [features.ngrams(w.text) for w in windows]
-    starts = np.cumsum([0] + [len(index) for index, _ in grams])
-    values = np.concatenate([v for _, v in grams]) * NGRAM_SCALE
-    sparse = csr_matrix(
-        (values, np.concatenate([i for i, _ in grams]), starts), shape=(len(rows), features.BUCKETS)
-    )
-    return hstack([csr_matrix(dense), sparse]).tocsr()
-
-
-def targets(rows: list[Row], name: str) -> np.ndarray:
-    """(N,) of 1, 0 or -1 (not known)."""
-    if name == "any":
-        return np.array([-1 if r.unsafe is None else r.unsafe for r in rows])
-    return np.array([r.labels.get(name, -1) for r in rows])
-
-
-def _fit(x: Any, y: np.ndarray, weights: np.ndarray) -> Any:
-    from sklearn.linear_model import LogisticRegression
-
-    balance = ((y == 0).sum() / max(1, (y == 1).sum())) ** 0.5
-    model = LogisticRegression(C=REGULARISATION, solver="liblinear", max_iter=300, random_state=0)
-    return model.fit(x, y, sample_weight=weights * np.where(y == 1, balance, 1.0))
-
-
-def cross_fitted(x: Any, rows: list[Row], y: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(N,) logits of each row by a model that did not see the row's group."""
+def cross_fitted(space: Basis, features: Features, rows: Sequence[Row], labels: np.ndarray) -> np.ndarray:
+    """(N, H) logits of each row by heads that did not see the row's group."""
     folds = np.array([hashlib.sha256(f"{r.source}|{r.group}".encode()).digest()[5] % FOLDS for r in rows])
-    out = np.zeros(len(rows))
+    weights = fitting.row_weights(rows)
+    coordinates = space(features.points)
+    near = fitting.kernel(features.points, space.landmarks)
+    out = np.zeros(labels.shape)
     for fold in range(FOLDS):
-        fit_on = (folds != fold) & (y >= 0)
-        model = _fit(x[fit_on], y[fit_on], weights[fit_on])
-        out[folds == fold] = model.decision_function(x[folds == fold])
+        seen, left = folds != fold, folds == fold
+        heads = fitting.fit(space, coordinates[seen], features.grams[seen], labels[seen], weights[seen])
+        out[left] = heads.logits(near[left], features.grams[left])
     return out
 
 
-def calibrate(logits: np.ndarray, benign: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Per-head centre and spread so that the benign texts' joint rate at 0.5 is BENIGN_RATE.
+def calibrate(
+    logits: np.ndarray, calm: np.ndarray, known: np.ndarray, sources: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Per-head centre (score 0.5) and spread (logits from there to 0.9).
 
-    logits (N, H); benign (N,) bool; known (N, H) labels 1, 0 or -1. One quantile is used for all
-    heads and raised until the share of benign texts above any centre is the target. A score of 0.9
-    lies above every benign text and above all but NEGATIVES_AT_BLOCK of the category's known
-    negatives, most of which are hard ones (counter-speech, swearing, reports of violence).
+    logits (N, H); calm (N,) bool, the everyday texts; known (N, H) labels 1, 0 or -1; sources (N,). At
+    0.5 one quantile is used for all heads and raised until the share of everyday texts above any centre is
+    BENIGN_RATE: a conformal quantile of the maximum over heads, each on its own scale. Centres also lie
+    above all but HARD_AT_REVIEW of a category's hard negatives (counter-speech, swearing, reports of
+    violence: known negatives that are not everyday texts), blocks above all but HARD_AT_BLOCK of
+    them in every source that has MIN_HARD and all but CALM_AT_BLOCK of the everyday texts.
     """
-    calm = logits[benign]
+    everyday = logits[calm]
     low, high = 0.9, 1.0
     for _ in range(30):
         middle = (low + high) / 2
-        rate = float(np.mean(np.any(calm > np.quantile(calm, middle, axis=0), axis=1)))
+        rate = float(np.mean(np.any(everyday > np.quantile(everyday, middle, axis=0), axis=1)))
         low, high = (middle, high) if rate > BENIGN_RATE else (low, middle)
-    centre = np.quantile(calm, high, axis=0)
-    beyond = calm.max(axis=0) + 0.5
-    hard = [np.quantile(logits[known[:, k] == 0, k], 1 - NEGATIVES_AT_BLOCK) for k in range(logits.shape[1])]
-    spread = np.maximum(np.maximum(beyond, np.array(hard)) - centre, 0.5)
-    return centre, spread
+
+    def at(share: float, parts: Iterable[str]) -> np.ndarray:
+        out = np.full(logits.shape[1], -np.inf)
+        for k in range(logits.shape[1]):
+            hard = (known[:, k] == 0) & ~calm
+            for part in parts:
+                chosen = logits[hard & (sources == part) if part else hard, k]
+                if len(chosen) >= MIN_HARD:
+                    out[k] = max(out[k], float(np.quantile(chosen, 1 - share)))
+        return out
+
+    centre = np.maximum(np.quantile(everyday, high, axis=0), at(HARD_AT_REVIEW, [""]))
+    beyond = np.maximum(
+        np.quantile(everyday, 1 - CALM_AT_BLOCK, axis=0) + 0.5, at(HARD_AT_BLOCK, sorted(set(sources)))
+    )
+    return centre, np.maximum(beyond - centre, 0.5)
 
 
 def train(data: Path, out: Path, write: Callable[[str], Any]) -> None:
-    """Read, fit, calibrate, measure, write."""
-    rows = load(data)
-    x = matrix(rows)
-    reserved = np.array([r.reserved for r in rows])
-    train_rows = [r for r in rows if not r.reserved]
-    xt = x[~reserved]
-    weights = np.array([r.weight for r in train_rows])
-    names = [c for c in [*CATEGORIES, "any"] if (targets(train_rows, c) == 1).sum() >= MIN_POSITIVES]
-    write(f"{len(rows)} texts, {reserved.sum()} reserved; heads: {', '.join(names)}\n")
-    models, crossed = [], []
-    for name in names:
-        y = targets(train_rows, name)
-        known = y >= 0
-        models.append(_fit(xt[known], y[known], weights[known]))
-        crossed.append(cross_fitted(xt, train_rows, y, weights))
-    logits = np.stack(crossed, axis=1)
-    benign = np.array([r.source in {"vbench", "own"} and r.unsafe == 0 for r in train_rows])
-    known_labels = np.stack([targets(train_rows, n) for n in names], axis=1)
-    centre, spread = calibrate(logits, benign, known_labels)
-    _store(out, names, models, centre, spread)
-    about = json.loads((out / "heads.json").read_text("utf-8"))
-    about["measured"] = report([r for r in rows if r.reserved], out, write)
-    about["training"] = {
-        "texts": len(train_rows),
-        "positives": {n: int((targets(train_rows, n) == 1).sum()) for n in names},
-        "calibration_benign": int(benign.sum()),
-        "benign_rate": BENIGN_RATE,
+    """Read, fit, calibrate, write."""
+    rows = [r for r in load(data) if not r.reserved]
+    features = fitting.extract([r.text for r in rows])
+    fit_all(rows, features, out, write)
+
+
+def fit_all(rows: Sequence[Row], features: Features, out: Path, write: Callable[[str], Any]) -> None:
+    weights = fitting.row_weights(rows)
+    names = [c for c in [*CATEGORIES, "any"] if (fitting.targets(rows, c) == 1).sum() >= MIN_POSITIVES]
+    write(f"{len(rows)} texts; heads: {', '.join(names)}\n")
+    labels = np.stack([fitting.targets(rows, n) for n in names], axis=1)
+    space = fitting.basis(features.points, weights)
+    heads = fitting.fit(space, space(features.points), features.grams, labels, weights)
+    write("fitted; cross-fitting for the calibration\n")
+    logits = cross_fitted(space, features, rows, labels)
+    calm = _everyday(rows)
+    centre, spread = calibrate(logits, calm, labels, np.array([r.source for r in rows]))
+    sha256 = _store(out, space, heads, centre, spread)
+    about = {
+        "heads": names,
+        "cross_fitted": _precision(rows, names, labels, logits),
+        "sha256": sha256,
+        "training": {
+            "texts": len(rows),
+            "positives": {n: int((labels[:, k] == 1).sum()) for k, n in enumerate(names)},
+            "everyday": int(calm.sum()),
+            "benign_rate": BENIGN_RATE,
+        },
     }
     (out / "heads.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
 
 
-def _store(out: Path, names: list[str], models: list[Any], centre: np.ndarray, spread: np.ndarray) -> None:
-    coefficients = np.stack([m.coef_[0] for m in models]).astype(np.float32)
-    dense, sparse = coefficients[:, :384], coefficients[:, 384:]
+def _everyday(rows: Sequence[Row]) -> np.ndarray:
+    """(N,) whether a row is an ordinary video prompt or news text: of VBench, or of a topic of ours that
+    has no harmful side. Contrast topics would set the level for texts that are rare in practice."""
+    contrast = {r.group for r in rows if r.source == "own" and r.unsafe}
+    return np.array([r.source == "vbench" or (r.source == "own" and r.group not in contrast) for r in rows])
+
+
+def _precision(
+    rows: Sequence[Row], names: Sequence[str], labels: np.ndarray, logits: np.ndarray
+) -> dict[str, dict[str, float]]:
+    """Average precision of the cross-fitted heads, pool and all, on the OpenAI samples among the rows."""
+    from sklearn.metrics import average_precision_score
+
+    sample = np.array([r.source == "openai_moderation" for r in rows])
+    out = {}
+    for k, name in enumerate(names):
+        known = sample & (labels[:, k] >= 0)
+        positives = int((labels[known, k] == 1).sum())
+        if positives >= MIN_POSITIVES:
+            precision = float(average_precision_score(labels[known, k], logits[known, k]))
+            out[name] = {"n": int(known.sum()), "positives": positives, "auprc": round(precision, 4)}
+    return out
+
+
+def _store(out: Path, space: Basis, heads: Fitted, centre: np.ndarray, spread: np.ndarray) -> str:
+    sparse = heads.sparse
     scale = np.abs(sparse).max(axis=1) / 127
     file = out / "heads.npz"
     np.savez_compressed(
         file,
-        dense=dense,
+        landmarks=space.landmarks.astype(np.float16),
+        dense=heads.dense,
         sparse=np.round(sparse / scale[:, None]).astype(np.int8),
         sparse_scale=scale.astype(np.float32),
-        bias=np.array([m.intercept_[0] for m in models], dtype=np.float32),
+        bias=heads.bias,
         centre=centre.astype(np.float32),
         spread=spread.astype(np.float32),
     )
-    about = {"heads": names, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
-    (out / "heads.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -171,9 +171,48 @@ def test_light_workers_never_import_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_the_metadata_of_the_heads_reports_reserved_rates_with_their_number() -> None:
+def test_a_batch_gives_what_single_runs_give() -> None:
+    model = encoder.shared()
+    texts = [
+        "a lake at dawn",
+        "how to make a bomb",
+        "a lake at dawn",
+        "the boats are coming in " * 80,
+        "x",
+        "",
+    ]
+    together = model.batch(texts)
+    for text, windows in zip(texts, together, strict=True):
+        for one, two in zip(model.windows(text), windows, strict=True):
+            assert np.abs(one.embedding - two.embedding).max() < 1e-4
+            assert np.abs(one.tuned - two.tuned).max() < 1e-4
+    assert model.batch([]) == []
+
+
+def test_equal_windows_are_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = encoder.shared()
+    sizes = []
+    run = model._run
+
+    def counted(group: Any) -> Any:
+        sizes.append(len(group))
+        return run(group)
+
+    monkeypatch.setattr(model, "_run", counted)
+    model.batch(["a lake", "a lake", "a hill", "a lake"])
+    assert sum(sizes) == 2
+
+
+def test_likeness_alone_never_blocks_hatred() -> None:
+    """Quoted, denied and reclaimed words look like hatred: a person decides, unless a rule fires."""
+    window = encoder.shared().windows("those people are filth and must be driven out of our town")[0]
+    scores = heads.shared().scores(window)
+    assert max(scores["hate"], scores["harassment"]) <= heads.REVIEW_AT_MOST
+
+
+def test_the_metadata_of_the_heads_says_what_they_learned_from() -> None:
     _, about = heads.read()
-    measured = about["measured"]
-    assert isinstance(measured, dict)
-    assert measured["vbench benign"]["n"] > 300
-    assert measured["vbench benign"]["flagged"] <= 0.03
+    training = about["training"]
+    assert isinstance(training, dict)
+    assert training["everyday"] > 900
+    assert training["positives"]["hate"] > 1000
