@@ -47,3 +47,14 @@ def test_a_clip_with_voice_music_and_effects_is_as_loud_as_asked_and_says_what_p
     report = verify(file, trust=TrustBundle.from_installation(), records=None, offline=True)
     assert report.exit_code == 0, report.summary
     assert "byline-bed" in str(report.as_dict())
+
+
+def test_a_clip_with_music_alone_carries_the_sound_mark(made: None) -> None:
+    options = {**kit.SMALL, "music": "bright"}
+    row = kit.finish(kit.ask(prompt="A red kite.", seconds=4, options=options))
+    assert row.error == {}
+    assert row.result["audio_marked"]
+    report = verify(
+        store.read_path(row.file_sha256), trust=TrustBundle.from_installation(), records=None, offline=True
+    )
+    assert report.exit_code == 0, report.summary
