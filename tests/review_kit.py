@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import yaml
 from django.contrib.auth.models import Group, Permission, User
 
 from byline.generation.models import GenerationRequest
@@ -10,7 +11,7 @@ from byline.generation.states import State
 from byline.generation.transitions import move
 from byline.platform.review import effects
 from byline.platform.review.roles import LEADS, REVIEWERS
-from byline.safety.review import services
+from byline.safety.review import rules, services
 from byline.safety.review.models import Case, Decision
 
 PASSWORD = "correct horse battery"
@@ -29,6 +30,14 @@ FITTING = {
     "accept": ("no_violation", "O1"),
     "refuse": ("mislabelled", "M1"),
 }
+
+
+def draws(monkeypatch: Any, **percents: float) -> None:
+    """The shipped rules with these shares of what is drawn, and none of the others."""
+    raw = yaml.safe_load(rules.SHIPPED.read_text())
+    raw["sampling"] |= {"allowed_percent": 0, "second_percent": 0, "repeat_percent": 0, **percents}
+    changed, load = rules.parse(raw), rules.load
+    monkeypatch.setattr(rules, "load", lambda path=None: load(path) if path else changed)
 
 
 def account(

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import review_kit as kit
-import yaml
 from django.contrib.auth.models import Group
 from django.core.cache import cache
 from django.test import Client
@@ -20,7 +19,7 @@ from byline.generation.states import State
 from byline.platform import inspection, tokens
 from byline.platform.review import reports, roles
 from byline.provenance.models import Record
-from byline.safety.review import cases, rules, services
+from byline.safety.review import cases, services
 from byline.safety.review.models import Case, Declaration, Report
 
 pytestmark = pytest.mark.django_db
@@ -159,11 +158,8 @@ def test_a_reviewer_sees_the_words_that_fired(people: dict[str, Client]):
 
 
 def test_a_finished_clip_is_sampled_by_the_seed(monkeypatch: Any):
-    raw = yaml.safe_load(rules.SHIPPED.read_text())
     for percent, found in ((0, 0), (100, 1)):
-        raw["sampling"]["allowed_percent"] = percent
-        chosen = rules.parse(raw)
-        monkeypatch.setattr(rules, "load", lambda path=None, chosen=chosen: chosen)
+        kit.draws(monkeypatch, allowed_percent=percent)
         row, _ = kit.held("ed")
         file = {"file_sha256": "0" * 64, "serial": percent + 1, "audio_id": percent + 1}
         kit.move(row, State.FINISHING, actor="system:pipeline")

@@ -297,18 +297,10 @@ def test_an_appeal_is_made_once_in_time_and_not_against_an_appeal(case: Case):
         services.appeal(appeal, case.subject, decided_at=final.decided_at, **facts)
 
 
-def sampling(monkeypatch: Any, **percents: float) -> None:
-    """The shipped rules with another share of draws."""
-    raw = yaml.safe_load(rules.SHIPPED.read_text())
-    raw["sampling"].update(percents)
-    changed = rules.parse(raw)
-    monkeypatch.setattr(rules, "load", lambda path=None: changed)
-
-
 def test_a_second_rater_does_not_know_the_first_and_agreement_is_measured(
     db: None, monkeypatch: Any, case: Case
 ):
-    sampling(monkeypatch, second_percent=100, repeat_percent=100)
+    kit.draws(monkeypatch, second_percent=100, repeat_percent=100)
     services.take(case.pk, "rita")
     decide(case)
     second, repeat = Case.objects.get(source="second"), Case.objects.get(source="repeat")
