@@ -20,7 +20,7 @@ kinds.register("test.kill", required={"n": int})
 # Where it dies -> (object, attribute) whose call is its last. Both steps, before and after each write.
 STEPS = {
     "lock taken": (seal, "_locked"),
-    "hashing leaves": (seal.store, "leaf"),
+    "hashing leaves": (seal.leaves, "leaf"),
     "leaves written, tiles not": (seal.tiles, "grow"),
     "tiles written, head not": (TreeHead.objects, "create"),
     "head committed, nothing signed": (seal, "_publish"),
