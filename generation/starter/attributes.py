@@ -30,6 +30,7 @@ HEADS: dict[str, tuple[str, ...]] = {
     "age": ("child", "adult", "older"),
 }
 FRAMES = 5
+MIN_ACCURACY = 0.9  # on held-back drawings as soft as generated frames; below, a gap of .05 is noise
 SIZE = (64, 112)
 
 
@@ -56,7 +57,7 @@ class PictogramAttributes:
 
     engines = ("byline-starter",)
     # The starter draws one kind of adult: whoever is asked to be young or middle-aged is "adult".
-    values: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    _VALUES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "gender": {"woman": ("woman",), "man": ("man",)},
         "skin": {name: (name,) for name in HEADS["skin"]},
         "age": {"adult": ("young", "middle-aged"), "older": ("older",)},
@@ -68,6 +69,11 @@ class PictogramAttributes:
     @property
     def version(self) -> str:
         return str(self._card["version"])
+
+    @property
+    def values(self) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+        """The attributes that it reads well enough to be believed; the others stay "not measured"."""
+        return {name: of for name, of in self._VALUES.items() if self.accuracy[name] >= MIN_ACCURACY}
 
     @cached_property
     def _card(self) -> dict[str, Any]:
@@ -120,4 +126,4 @@ class PictogramAttributes:
             return None
         if found["age"] == "child":
             found["age"] = "adult"  # a small adult: professions are drawn on adults only
-        return Reading(found)
+        return Reading({name: found[name] for name in self.values})

@@ -32,6 +32,12 @@ def text(report: Report) -> str:
         right = outputs.accuracy.get(name)
         said = f"right in {right:.1%} of held-back drawings" if right is not None else "accuracy not measured"
         lines += [f"{name} in outputs, by {outputs.classifier} ({said})", *_table(found, "measured")]
+    if outputs.clips:
+        lines += [
+            f"{name} in outputs: not measured by this classifier"
+            for name in report.target
+            if name not in outputs.sides
+        ]
     if outputs.nobody:
         lines.append(f"  nobody was seen in {outputs.nobody} shots")
     for why, count in outputs.not_measured.items():

@@ -42,7 +42,9 @@ class AttributeClassifier(Protocol):
     be asked about, () for all; `accuracy` is measured, by attribute, {} when nobody measured it."""
 
     engines: tuple[str, ...]
-    values: Mapping[str, Mapping[str, tuple[str, ...]]]
+
+    @property
+    def values(self) -> Mapping[str, Mapping[str, tuple[str, ...]]]: ...
 
     @property
     def version(self) -> str: ...
