@@ -76,6 +76,8 @@ def _latin(sentence: str) -> str:
         return other
     if hits[other] == 1 and hits["english"] == 0 and accented:
         return other
+    if len(tokens) >= 4 and sum(not t.isascii() for t in tokens) >= 0.4 * len(tokens):
+        return other if hits[other] else "unknown"  # marks all over: Vietnamese, not English
     if known >= 0.5 * len(tokens) or hits["english"] >= 0.25 * len(tokens):
         return "english"
     if len(tokens) <= 2 and not accented and sentence.lstrip()[:1].isupper():

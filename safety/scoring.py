@@ -104,15 +104,21 @@ def rules_on(text: str, name: str, view: View) -> Iterator[Finding]:
 
 def _by_heads(reading: Reading) -> Iterator[Finding]:
     """All views of all texts in one batch; what the encoder cannot read goes to moderation.language."""
-    each = [(name, view) for name, view in each_view(reading) if _legible(view.text)]
+    each = list(_legible(reading))
     for (name, view), scores in zip(each, _batch_scores([v.text for _, v in each]), strict=True):
         for category, value in scores.items():
             if category not in left_out(name):
                 yield Finding(category, value, "head", name, view.name, view.steps)
 
 
-def _legible(text: str) -> bool:
-    return language.reading(text) in {"english", "none"} or language.legible(text)
+def _legible(reading: Reading) -> Iterator[tuple[str, View]]:
+    """Views made of words that the encoder knows. What is left of a disguise is noise to it, and the
+    normalised view is read in its place."""
+    for name, text_views in reading.views.items():
+        for view in text_views:
+            english = language.reading(view.text) in {"english", "none"}
+            if language.legible(view.text) or (english and view is text_views[-1]):
+                yield name, view
 
 
 def head_scores(text: str) -> dict[str, float]:
