@@ -161,8 +161,8 @@ def test_moderation_judges_the_editors_own_wording() -> None:
 @pytest.mark.parametrize(
     ("more", "code"),
     [
-        ({"prompt": "Make the nurse look like a Black woman."}, "reason_needed"),
-        ({"prompt": "Make the nurse look like a Black woman.", "debias_reason": "Casting."}, ""),
+        ({"prompt": "Make the doctor an older woman."}, "reason_needed"),
+        ({"prompt": "Make the doctor an older woman.", "debias_reason": "Casting."}, ""),
     ],
 )
 def test_changing_an_invented_persons_looks_needs_a_logged_reason(more: dict[str, str], code: str) -> None:
