@@ -26,4 +26,5 @@ def write(artefact: Artefact, checks: Sequence[Check]) -> dict[str, Path]:
     places = sorted(set(np.linspace(0, len(frames) - 1, min(_FRAMES, len(frames))).round().astype(int)))
     sheet = artefact.workdir / f"{NAME}.png"
     contact_sheet.draw([(n / made["fps"], Image.fromarray(frames[n])) for n in places], sheet)
+    sheet.chmod(0o600)
     return {NAME: sheet}

@@ -92,6 +92,6 @@ def test_files_of_an_unfinished_clip_are_private_and_go_away() -> None:
 
     row = kit.finish(kit.ask(), kit.with_stage("log", log))
     assert row.state == "failed"
-    assert len(modes) == 2
+    assert len(modes) >= 2  # the directory, the clip, a sheet for the reviewer if a check asks for one
     assert set(modes.values()) == {0}
     assert not store.work_directory(row.pk).exists()

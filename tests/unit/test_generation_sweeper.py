@@ -112,7 +112,9 @@ def test_the_thread_sweeps_until_it_is_stopped(settings: Any, monkeypatch: pytes
     monkeypatch.setattr(sweeper, "sweep", lambda: rounds.append(1))
     sweeper.start()
     sweeper.start()
-    time.sleep(0.3)
+    deadline = time.monotonic() + 20
+    while len(rounds) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
     sweeper.stop()
     done = len(rounds)
     assert done > 2
