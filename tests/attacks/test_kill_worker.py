@@ -17,7 +17,7 @@ import pytest
 
 from byline.audit import fsck
 from byline.audit.models import Entry
-from byline.generation import states, store, submit, sweeper
+from byline.generation import brands, states, store, submit, sweeper
 from byline.generation.models import EffectApplied, GenerationRequest, QuotaLedger
 from byline.generation.states import State
 from byline.provenance.models import Record
@@ -117,7 +117,7 @@ def check_everything(rows: list[GenerationRequest]) -> Counter[str]:
             assert kinds["generation.failed"] == 1
     assert len(files) == Record.objects.count() == ends["ready"]
     drawn = EffectApplied.objects.filter(kind="quota_draw").count()
-    assert sum(QuotaLedger.counts("default").values()) == drawn
+    assert sum(QuotaLedger.counts(brands.DEFAULT).values()) == drawn
     fsck.fsck()
     return ends
 
