@@ -33,7 +33,7 @@ DEFAULTS: dict[str, Any] = {
         "default": {"CLASS": "byline.generation.engines.wan.WanEngine", "CONFIG": {}},
     },
     "PROMPT_EXPANDER": {},  # {"CLASS", "CONFIG"}; {}: prompts are used as they are (docs/models.md)
-    "MODELS_DIR": None,  # None: $BYLINE_HOME/models; large weights, pulled by `byline models` (docs/models.md)
+    "MODELS_DIR": None,  # None: $BYLINE_HOME/models; pulled by `byline models` (docs/models.md)
     "MODEL_REGISTRY": None,  # a folder of registry entries of your own, beside the shipped ones
     "VOICES": {
         "default": {"CLASS": "byline.generation.voices.espeak.EspeakVoice", "CONFIG": {}},

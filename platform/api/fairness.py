@@ -81,9 +81,7 @@ class FairnessReport(OurManners, APIView):
             OpenApiParameter("until", str, description="Last day, YYYY-MM-DD; default today."),
         ],
         responses={
-            200: OpenApiResponse(
-                OpenApiTypes.OBJECT, description="As `byline fairness report --json`."
-            ),
+            200: OpenApiResponse(OpenApiTypes.OBJECT, description="As `byline fairness report --json`."),
             400: ErrorSerializer,
             403: ErrorSerializer,
         },
