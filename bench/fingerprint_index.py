@@ -96,6 +96,7 @@ def database() -> Iterator[Any]:
         try:
             os.environ["DATABASE_URL"] = server.url("app")
             os.environ["DATABASE_OWNER_URL"] = server.url("owner")
+            os.environ.setdefault("DJANGO_SETTINGS_MODULE", "byline.platform.settings")
             import django
 
             django.setup()
