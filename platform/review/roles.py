@@ -9,7 +9,6 @@ from typing import Any
 from django.apps import apps
 from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Group, Permission
-from django.db import connections
 from django.db.models.signals import post_migrate
 
 REVIEWERS, LEADS = "Reviewers", "Review leads"
@@ -28,12 +27,12 @@ def connect() -> None:
     post_migrate.connect(ensure, sender=apps.get_app_config("byline_safety"), dispatch_uid="byline.roles")
 
 
-def ensure(using: str = "default", **_: Any) -> None:
+def ensure(using: str = "default", **signal: Any) -> None:
     """Make the groups that are missing, with their rights."""
+    if not _accounts_are_ready(signal.get("apps", apps)):  # the state that was migrated to
+        return  # `migrate byline_audit` alone, or half of the way: the last `migrate` makes them
     if not {"byline_platform", "byline_provenance"} <= {config.label for config in apps.get_app_configs()}:
         return
-    if Group._meta.db_table not in connections[using].introspection.table_names():
-        return  # `migrate byline_audit` alone
     for name, rights in RIGHTS.items():
         group, made = Group.objects.using(using).get_or_create(name=name)
         if not made:
@@ -44,3 +43,12 @@ def ensure(using: str = "default", **_: Any) -> None:
             group.permissions.add(
                 Permission.objects.using(using).get(content_type__app_label=label, codename=codename)
             )
+
+
+def _accounts_are_ready(state: Any) -> bool:
+    try:
+        state.get_model("auth", "Group")
+        kinds = state.get_model("contenttypes", "ContentType")
+    except LookupError:
+        return False
+    return "name" not in {field.name for field in kinds._meta.get_fields()}  # before contenttypes 0002
