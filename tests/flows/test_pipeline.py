@@ -52,7 +52,7 @@ def test_every_need_is_given_by_an_earlier_stage_of_the_same_process() -> None:
             assert {giver.queue for giver in givers} == {stage.queue}, "memory does not cross processes"
 
 
-def test_the_light_process_runs_without_torch() -> None:
+def test_the_light_process_runs_without_torch(django_db_setup: None) -> None:
     script = """
 import sys, django
 django.setup()
