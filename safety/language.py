@@ -27,6 +27,11 @@ def _stop_words() -> Mapping[str, frozenset[str]]:
     return {code: frozenset(text.split()) for code, text in yaml.safe_load(file.read_text("utf-8")).items()}
 
 
+def codes() -> frozenset[str]:
+    """The languages that `reading` can name."""
+    return frozenset(_stop_words()) - {"english"}
+
+
 _IDEOGRAPHS = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")
 
 

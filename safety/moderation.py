@@ -244,8 +244,11 @@ def _readable(scored: Scored, long: list[str], policy: Policy, profile: str, at:
     name = "moderation.language"
     unread = {}
     for text, text_views in scored.reading.views.items():
-        # The normalised view: look-alike letters alone must not make English text unreadable.
+        # The normalised view: look-alike letters alone must not make English text unreadable. But it
+        # takes marks off letters, and a language that is known by its small words is known by them.
         read_as = language.reading(text_views[-1].text)
+        if (plain := language.reading(text_views[0].text)) in language.codes():
+            read_as = plain
         if not whole(text) and read_as not in {"english", "none"} | scored.languages:
             unread[text] = read_as
     for reason, where in ((TOO_LONG, long), (UNSUPPORTED_LANGUAGE, sorted(unread))):
