@@ -79,7 +79,7 @@ class Results:
         self.rows[metric] = Row(metric, unit, better, goal.get("goal"), measured, **rest)
         self.path.parent.mkdir(exist_ok=True)
         body = {
-            "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "command": " ".join([Path(sys.argv[0]).name, *map(_told, sys.argv[1:])]),
             "machine": machine(),
             "commit": self.commit,
             "quick": self.quick,
@@ -95,6 +95,11 @@ class Results:
                 f"{row.metric:<26}{_number(row.goal):>10}{_number(row.measured):>12}{_number(row.baseline):>12}{row.n:>5}"
                 f"  {spread} {row.note}\n"
             )
+
+
+def _told(argument: str) -> str:
+    """Where something lay on the machine that measured is nobody's business."""
+    return "DIR" if Path(argument).is_absolute() else argument
 
 
 def _number(value: float | None) -> str:
