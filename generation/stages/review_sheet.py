@@ -10,16 +10,19 @@ import numpy as np
 from PIL import Image
 
 from byline.generation import contact_sheet
-from byline.generation.contracts import Artefact
+from byline.generation.contracts import Artefact, Outcome, Verdict
+from byline.generation.verdict import Excused, rule
 from byline.safety.checks import Check
 
 NAME = "review_sheet"
 _FRAMES = 12
 
 
-def write(artefact: Artefact, checks: Sequence[Check]) -> dict[str, Path]:
-    """{NAME: file} for the stage's outcome when a check is anything but "allow", else {}."""
-    if all(check.status == "available" and check.action == "allow" for check in checks):
+def write(
+    artefact: Artefact, checks: Sequence[Check], excused: Excused = lambda name: False
+) -> dict[str, Path]:
+    """{NAME: file} for the stage's outcome when these checks do not let it pass, else {}."""
+    if rule(Outcome(Verdict.ALLOW, checks=tuple(checks)), excused=excused).action == "pass":
         return {}
     made = artefact.produced["engine"]
     frames = [frame for shot in artefact.memory["shots"] for frame in shot]

@@ -17,6 +17,7 @@ def screen(request: Any, artefact: Artefact) -> Outcome:
     `produces["fingerprints"]` are hashes of the frames as plain values: with them a clip that a reviewer
     rejects stays down (byline.safety.hashlists.lists.add_rejected).
     """
+    from byline.safety import policy
     from byline.safety.screen.frames import screen as screen_frames
 
     made, shots = artefact.produced["engine"], artefact.memory["shots"]
@@ -31,12 +32,15 @@ def screen(request: Any, artefact: Artefact) -> Outcome:
     if artefact.memory["speech"] is not None:
         artefact.check_cancelled()
         checks += _voice(request, artefact)
+    may_be_unavailable = policy.load().may_be_unavailable
     return Outcome(
         Verdict.ALLOW,
         checks=tuple(checks),
         evidence={"shots": len(shots)},
         produces={"fingerprints": prints},
-        files=review_sheet.write(artefact, checks),
+        files=review_sheet.write(
+            artefact, checks, lambda name: may_be_unavailable(request.profile, name, request.brand)
+        ),
     )
 
 
