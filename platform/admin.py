@@ -18,6 +18,7 @@ from django.urls import reverse
 
 from byline.platform import status, tokens
 from byline.platform.models import ApiToken, StatusChange
+from byline.platform.read_only_admin import ReadOnlyAdmin
 from byline.provenance.models import Record
 
 
@@ -63,7 +64,7 @@ class StatusChangeAdmin(_NoDeletion):
 
 
 @admin.register(Record)
-class RecordAdmin(_NoDeletion):
+class RecordAdmin(ReadOnlyAdmin):
     """Published clips, to find one and decide about it."""
 
     list_display = ("id", "created", "published", "state")
@@ -77,12 +78,6 @@ class RecordAdmin(_NoDeletion):
     def state(self, row: Record) -> str:
         found = status.PublicationStatus().status(str(row.pk))
         return found.state if found else ""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     @admin.action(description="Take down, relabel or publish again…", permissions=["view"])
     def decide(self, request: HttpRequest, chosen: QuerySet[Record]) -> HttpResponseRedirect | None:

@@ -18,11 +18,12 @@ from byline.generation.models import Rewrite
 from byline.platform.fairness.report import Report, report
 from byline.platform.fairness.words import figure
 from byline.platform.ledger.retention import parse_day
+from byline.platform.read_only_admin import ReadOnlyAdmin
 from byline.safety.fairness.statistics import Balance
 
 
 @admin.register(Rewrite)
-class RewriteAdmin(admin.ModelAdmin):
+class RewriteAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "brand", "decision", "people", "left", "request")
     list_filter = ("brand", "decision")
     fields = readonly_fields = (
@@ -34,15 +35,6 @@ class RewriteAdmin(admin.ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).exclude(decision=Rewrite.Decision.PROPOSED)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     @admin.display(description="people")
     def people(self, row: Rewrite) -> int:

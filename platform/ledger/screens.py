@@ -4,8 +4,6 @@ Registered from platform/admin.py. Whoever holds `byline_audit.view_entry` sees 
 of people who are still known.
 """
 
-from typing import Any
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -14,10 +12,11 @@ from byline.audit import log, pseudonyms
 from byline.audit.base.errors import BylineError
 from byline.audit.models import Entry
 from byline.platform.ledger.story import UnknownClip, story
+from byline.platform.read_only_admin import ReadOnlyAdmin
 
 
 @admin.register(Entry)
-class EntryAdmin(admin.ModelAdmin):
+class EntryAdmin(ReadOnlyAdmin):
     """One row per entry. Searching takes a whole subject: "request:<id>" or "record:<id>"."""
 
     list_display = ("id", "created", "kind", "subject", "who", "place")
@@ -39,15 +38,6 @@ class EntryAdmin(admin.ModelAdmin):
         "proof",
         "story",
     )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Entry]:
         return super().get_queryset(request).select_related("leaf")

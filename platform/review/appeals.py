@@ -111,12 +111,7 @@ def appeal_request(row: GenerationRequest, appellant: str, plea: str) -> Case:
         decided_at=standing.statement.decided_at,
         category=row.error_category,
         excluded=[row.requester],
-        facts={
-            "stage": row.stage,
-            "code": row.error_code,
-            "reasons": list(row.held_for),
-            "clause": row.error_clause,
-        },
+        facts=subjects.refusal(row),
     )
 
 

@@ -24,6 +24,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from byline.audit.base.errors import BylineError
 from byline.platform.api import review as api
+from byline.platform.read_only_admin import ReadOnlyAdmin
 from byline.platform.review import appeals, effects, evidence
 from byline.safety.review import cases, services
 from byline.safety.review import rules as rulebook
@@ -114,7 +115,7 @@ class DecisionForm(forms.Form):
 
 
 @admin.register(Case)
-class CaseAdmin(admin.ModelAdmin):
+class CaseAdmin(ReadOnlyAdmin):
     """The most urgent first. A second rating looks like its first."""
 
     list_display = ("question", "due", "priority", "held", "about", "shown_state", "opened")
@@ -126,15 +127,6 @@ class CaseAdmin(admin.ModelAdmin):
     list_per_page = 50
     show_full_result_count = False
     change_list_template = "byline_review/queue.html"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Case]:
         """What this person may decide, and what is settled; ratings stay hidden once they are."""

@@ -1,6 +1,7 @@
 """What a case is about, found again: the request, the published record, or neither."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from byline.generation.models import GenerationRequest
@@ -49,3 +50,13 @@ def of_request(request: GenerationRequest | None) -> Subject:
 
 def of_case(case: Case) -> Subject:
     return find(case.subject)
+
+
+def refusal(row: GenerationRequest) -> dict[str, Any]:
+    """What a case keeps of a request that is held or was refused."""
+    return {
+        "stage": row.stage,
+        "code": row.error_code,
+        "reasons": list(row.held_for),
+        "clause": row.error_clause,
+    }

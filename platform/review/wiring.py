@@ -11,6 +11,7 @@ from django.db.models.signals import post_save
 
 from byline.generation.models import GenerationRequest
 from byline.generation.states import State
+from byline.platform.review import subjects
 from byline.safety.review import cases
 from byline.safety.review import rules as rulebook
 from byline.safety.review.models import Case
@@ -53,10 +54,5 @@ def _held(row: GenerationRequest) -> None:
         row.subject,
         category=row.error_category,
         excluded=[row.requester],
-        facts={
-            "stage": row.stage,
-            "code": row.error_code,
-            "reasons": list(row.held_for),
-            "clause": row.error_clause,
-        },
+        facts=subjects.refusal(row),
     )

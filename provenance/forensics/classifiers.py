@@ -10,23 +10,20 @@ nothing until `byline provenance calibrate` has measured it here, like any other
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from math import gcd
-from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from byline.audit.base import conf, heavy
+from byline.audit.base import conf, heavy, pretrained
 from byline.audit.base.errors import ConfigurationError, MissingWeights
 from byline.provenance.forensics.base import Extractor, Kind, NotApplicable, Sample
 
 FRAMES = 8
 SECONDS = 30.0
-_FILES = ("config.json", "model.safetensors", "preprocessor_config.json")
 
 
 class Classifier(Protocol):
@@ -53,41 +50,15 @@ class _Transformers:
                 help='Give "fake" and "real" as lists of the model\'s own labels.',
             )
 
-    def _file(self, name: str) -> Path:
-        """A file of the model on this machine. MissingWeights when it is not here."""
-        found: str | None
-        if Path(self.model).is_dir():
-            found = str(Path(self.model) / name)
-        else:
-            from huggingface_hub import try_to_load_from_cache
-
-            cached = try_to_load_from_cache(self.model, name, revision=self.revision or None)
-            found = cached if isinstance(cached, str) else None
-        if found is None or not Path(found).is_file():
-            raise MissingWeights(
-                f"classifier {self.model!r}: {name} is not on this machine",
-                help="Fetch the model at its pinned revision before the start, or remove the classifier.",
-            )
-        return Path(found)
-
     def self_check(self) -> None:
         """The files are here and every label of the model stands on one side."""
-        if not Path(self.model).is_dir() and not self.revision:
-            raise ConfigurationError(
-                f"classifier {self.model!r} has no revision", help="Pin the commit that you calibrate with."
-            )
-        for name in _FILES:
-            self._file(name)
-        try:
-            labels = set(json.loads(self._file("config.json").read_text())["id2label"].values())
-        except (ValueError, KeyError, AttributeError) as error:
-            raise ConfigurationError(f"classifier {self.model!r} states no labels") from error
-        if labels != set(self._labels):
-            raise ConfigurationError(
-                f"classifier {self.model!r} has the labels {sorted(labels)},"
-                f" the setting names {sorted(self._labels)}",
-                help="Name every label of the model once, under fake or under real.",
-            )
+        pretrained.check_labels(
+            self.model,
+            self.revision,
+            self._labels,
+            pin_help="Pin the commit that you calibrate with.",
+            labels_help="Name every label of the model once, under fake or under real.",
+        )
 
     def extractor(self, name: str) -> Extractor:
         """The classifier as a forensic source of one number: log odds of fake against real."""

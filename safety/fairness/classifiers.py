@@ -10,23 +10,20 @@ but the values.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from byline.audit.base import conf, heavy
+from byline.audit.base import conf, heavy, pretrained
 from byline.audit.base.errors import ConfigurationError, MissingWeights
 from byline.safety.fairness.attributes import VALUES
 
 DEFAULT = "byline.generation.starter.attributes.PictogramAttributes"
 _FRAMES = 4
-_FILES = ("config.json", "model.safetensors", "preprocessor_config.json")
 
 
 @dataclass(frozen=True)
@@ -95,38 +92,15 @@ class ImageClassifier:
     def version(self) -> str:
         return f"{self.model}@{self.revision or 'local'}"
 
-    def _file(self, name: str) -> Path:
-        found: str | None
-        if Path(self.model).is_dir():
-            found = str(Path(self.model) / name)
-        else:
-            from huggingface_hub import try_to_load_from_cache
-
-            cached = try_to_load_from_cache(self.model, name, revision=self.revision or None)
-            found = cached if isinstance(cached, str) else None
-        if found is None or not Path(found).is_file():
-            raise MissingWeights(
-                f"classifier {self.model!r}: {name} is not on this machine",
-                help="Fetch the model at its pinned revision before the start, or remove the classifier.",
-            )
-        return Path(found)
-
     def self_check(self) -> None:
         """The files are here and every label of the model is mapped."""
-        if not Path(self.model).is_dir() and not self.revision:
-            raise ConfigurationError(f"classifier {self.model!r} has no revision", help="Pin a commit.")
-        for name in _FILES:
-            self._file(name)
-        try:
-            labels = set(json.loads(self._file("config.json").read_text())["id2label"].values())
-        except (ValueError, KeyError, AttributeError) as error:
-            raise ConfigurationError(f"classifier {self.model!r} states no labels") from error
-        if labels != set(self._labels):
-            raise ConfigurationError(
-                f"classifier {self.model!r} has the labels {sorted(labels)},"
-                f" the setting {sorted(self._labels)}",
-                help='Map every label of the model; "" for one that shows nobody.',
-            )
+        pretrained.check_labels(
+            self.model,
+            self.revision,
+            self._labels,
+            pin_help="Pin a commit.",
+            labels_help='Map every label of the model; "" for one that shows nobody.',
+        )
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
