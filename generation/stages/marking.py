@@ -12,6 +12,7 @@ import numpy as np
 
 from byline.generation.contracts import Artefact, Outcome, Verdict
 from byline.generation.publication import mark_id
+from byline.generation.stages.stopwatch import Stopwatch
 
 WIDTH, HEIGHT, FPS = 1280, 720, 24
 # Shorter speech has few whole turns of the code: it is marked in the picture alone, says so, and its
@@ -20,7 +21,11 @@ MIN_MARKED_SPEECH_S = 3.0
 
 
 def watermark(request: Any, artefact: Artefact) -> Outcome:
-    """Write the marked, labelled, captioned clip as the file `encoded`."""
+    """Write the marked, labelled, captioned clip as the file `encoded`.
+
+    `evidence["parts_s"]` tells the seconds of composing, marking and encoding apart: of these three only
+    marking is there for responsibility's sake.
+    """
     from byline.audit.base import keyring
     from byline.generation import brands
     from byline.generation.compose import compose
@@ -32,25 +37,30 @@ def watermark(request: Any, artefact: Artefact) -> Outcome:
     brand, title = brands.load(request.brand), artefact.produced["normalise"]["title"]
     size = options.get("width", WIDTH), options.get("height", HEIGHT)
     fps = options.get("fps", FPS)
-    sound = _sound(request, artefact)
-    frames = compose(
-        artefact.memory["shots"],
-        made["fps"],
-        brand=brand,
-        title=title,
-        captions=sound.cues,
-        size=size,
-        fps=fps,
-        seconds=request.seconds,
-    )
-    marked = writer.embed(_watched(frames, round(request.seconds * fps), artefact), mark_id(request))
+    clock = Stopwatch()
+    with clock.part("compose"):
+        sound = _sound(request, artefact, clock)
+        frames = compose(
+            artefact.memory["shots"],
+            made["fps"],
+            brand=brand,
+            title=title,
+            captions=sound.cues,
+            size=size,
+            fps=fps,
+            seconds=request.seconds,
+        )
+    composed = clock.pulled("compose", frames)
+    marked = writer.embed(_watched(composed, round(request.seconds * fps), artefact), mark_id(request))
     bindings = [_binding(writer, mark_id(request), "picture")]
     spoken = artefact.memory["speech"] is not None
     if sound.mark is not None:
         bindings.append(_binding(sound.mark, request.audio_id, "speech" if spoken else "sound"))
     language = options.get("language", "en-us")
     path = artefact.workdir / "encoded.mp4"
-    encoded = write_mp4(path, marked, fps, sound.samples, sound.rate, sound.cues, language, title=title)
+    with clock.part("encode"):
+        pictures = clock.pulled("mark", marked)
+        encoded = write_mp4(path, pictures, fps, sound.samples, sound.rate, sound.cues, language, title=title)
     return Outcome(
         Verdict.TRANSFORM,
         evidence={
@@ -62,6 +72,7 @@ def watermark(request: Any, artefact: Artefact) -> Outcome:
             "size": f"{encoded.width}x{encoded.height}",
             "bytes": encoded.bytes,
             "captions": len(sound.cues),
+            "parts_s": clock.seconds(),
         },
         produces={
             "audio_marked": sound.mark is not None,
@@ -96,7 +107,7 @@ class _Sound:
     facts: Mapping[str, Any]
 
 
-def _sound(request: Any, artefact: Artefact) -> _Sound:
+def _sound(request: Any, artefact: Artefact, clock: Stopwatch) -> _Sound:
     """Speech, music and effects of the whole clip as one sound of the loudness asked for, marked."""
     from byline.audit.base import keyring
     from byline.generation import captions, soundtrack
@@ -117,10 +128,11 @@ def _sound(request: Any, artefact: Artefact) -> _Sound:
     samples = scoring.finish(voice, bed, request.options).samples
     mark = None
     if (request.seconds if bed else speech.seconds) >= MIN_MARKED_SPEECH_S:
-        marker = markers.load("audio", [keyring.read("watermark")])
-        # The mark moves level and peaks by a little: back to what was asked for, then looked for.
-        marked = scoring.levelled(marker.embed(samples, rate, request.audio_id), request.options)
-        found = marker.detect(marked, rate)
+        with clock.part("mark"):
+            marker = markers.load("audio", [keyring.read("watermark")])
+            # The mark moves level and peaks by a little: back to what was asked for, then looked for.
+            marked = scoring.levelled(marker.embed(samples, rate, request.audio_id), request.options)
+            found = marker.detect(marked, rate)
         if found is not None and found.payload == request.audio_id:
             samples, mark = marked, marker
     heard = loudness.measure(samples, rate)

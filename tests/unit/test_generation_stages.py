@@ -12,6 +12,7 @@ from byline.generation.soundtrack import SpeechTooLong
 from byline.generation.stages import engine as engine_stage
 from byline.generation.stages.marking import MIN_MARKED_SPEECH_S, _sound
 from byline.generation.stages.speech import speech
+from byline.generation.stages.stopwatch import Stopwatch
 from byline.generation.stages.texts import clean, moderate, normalise
 from byline.generation.voices.base import Speech
 
@@ -108,7 +109,7 @@ def test_short_speech_is_left_as_it_is(tmp_path: Path) -> None:
     samples = np.random.default_rng(1).normal(0, 0.1, round(seconds * 22_050)).astype(np.float32)
     made.memory["speech"] = Speech(samples, 22_050, ())
     made.produced["normalise"]["voice_over"] = ""
-    found = _sound(request(), made)
+    found = _sound(request(), made, Stopwatch())
     assert found.samples is not None
     assert found.mark is None
 

@@ -12,6 +12,7 @@ from byline.generation import intake, soundtrack
 from byline.generation.contracts import Artefact
 from byline.generation.sound import loudness, scoring
 from byline.generation.stages.marking import _sound
+from byline.generation.stages.stopwatch import Stopwatch
 from byline.generation.voices.espeak import EspeakVoice
 
 LINE = "The harbour opens again on Monday, and the ferry waits."
@@ -23,7 +24,7 @@ def sound(tmp_path: Path, line: str = LINE, **options: Any) -> Any:
     made.produced["normalise"] = {"voice_over": line}
     made.produced["debias"] = {"prompt": "Rain over the sea."}
     made.memory["speech"] = EspeakVoice().speak(line) if line else None
-    return _sound(asked, made)
+    return _sound(asked, made, Stopwatch())
 
 
 @pytest.mark.parametrize(
