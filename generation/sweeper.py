@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 import uuid
+from collections.abc import Callable
 
 from django.db import InterfaceError, OperationalError, connection
 
@@ -76,8 +77,15 @@ def tidy() -> int:
     return removed
 
 
+_chores: list[Callable[[], object]] = [sweep, tidy]
 _stop = threading.Event()
 _thread: threading.Thread | None = None
+
+
+def also(chore: Callable[[], object]) -> None:
+    """Run `chore` in every round, after the sweeper's own; it should be short. Idempotent."""
+    if chore not in _chores:
+        _chores.append(chore)
 
 
 def start() -> None:
@@ -99,8 +107,8 @@ def stop() -> None:
 def _run() -> None:
     while not _stop.is_set():
         try:
-            sweep()
-            tidy()
+            for chore in _chores:
+                chore()
         except (OperationalError, InterfaceError, OSError) as error:
             logger.warning("sweep failed (%s), trying again", type(error).__name__)
         finally:

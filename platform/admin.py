@@ -17,7 +17,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from byline.platform import status, tokens
-from byline.platform.models import ApiToken, StatusChange
+from byline.platform.models import ApiToken, Notice, StatusChange
 from byline.platform.read_only_admin import ReadOnlyAdmin
 from byline.provenance.models import Record
 
@@ -103,6 +103,15 @@ class ApiTokenAdmin(_NoDeletion):
     def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> None:
         for token in chosen:
             tokens.revoke(token.pk, actor=request.user.get_username())
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnlyAdmin):
+    """Which mail about decisions went out; neither its words nor its address are kept."""
+
+    list_display = ("__str__", "decision", "tries", "not_before", "settled_at")
+    list_filter = ("state",)
+    fields = ("decision", "state", "tries", "not_before", "settled_at")
 
 
 # Screens that are registered beside what they show: the log's, and those of review.

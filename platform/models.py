@@ -2,7 +2,7 @@
 
 Promises: a change of a clip's state is one row and one log entry, never an edit of an older row; a
 token is kept as its SHA-256, so that a copy of the database lets nobody in. Rows are written by
-status.py and tokens.py alone; reports are cases (byline.safety.review).
+status.py, tokens.py and review/notices.py alone; reports are cases (byline.safety.review).
 """
 
 from typing import ClassVar
@@ -10,6 +10,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 UNLIMITED = "unlimited_verification"
 
@@ -57,6 +58,45 @@ class StatusChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.record}: {self.get_state_display()}"
+
+
+class Notice(models.Model):
+    """One mail about one decision: to the requester, or to the sender of `report`. It holds neither the words
+    nor the address. Written by review/notices.py alone."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "waiting to be sent"
+        SENT = "sent", "handed to the mail server"
+        NO_ADDRESS = "no_address", "nobody to send it to"
+        GIVEN_UP = "given_up", "given up after several tries"
+
+    decision = models.ForeignKey("byline_safety.Decision", on_delete=models.CASCADE, related_name="notices")
+    report = models.ForeignKey(
+        "byline_safety.Report", null=True, blank=True, on_delete=models.CASCADE, related_name="notices"
+    )
+    state = models.CharField(max_length=16, choices=State, default=State.WAITING)
+    tries = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(default=timezone.now)
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-pk"]
+        indexes: ClassVar = [
+            models.Index(fields=["not_before"], name="byline_notice_due", condition=Q(state="waiting"))
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["decision", "report"], name="byline_notice_once", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{'reporter' if self.report_id else 'requester'}, {self.get_state_display()}"
+
+    def settle(self, state: str) -> None:
+        """It needs no further try."""
+        self.state, self.settled_at = state, timezone.now()
+        self.save()
 
 
 class ApiToken(models.Model):

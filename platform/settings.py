@@ -118,6 +118,14 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     else {"visibility_timeout": 2 * 3600}
 )
 
+# The mail server for notices of review, where BYLINE_REVIEW_MAIL_FROM is set.
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "localhost")
+EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "25"))
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = environment.flag("EMAIL_USE_TLS")
+EMAIL_TIMEOUT = 10  # seconds: the sweeper has other duties than to wait for a mail server
+
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

@@ -14,6 +14,7 @@ DEFAULTS: dict[str, Any] = {
     "HOME": _HOME,  # keys/, media/, work/ and, when embedded, the database live below it
     "POLICY_FILE": None,  # None: the policy shipped in byline/safety/policies/default.yaml
     "REVIEW_FILE": None,  # None: duties and reasons of review in byline/safety/review/rules.yaml
+    "REVIEW_MAIL_FROM": "",  # sender of mail about decisions; "": no mail is sent (docs/reviewer.md)
     "HASHLIST_MAX_ENTRIES": 1_000_000,  # hashes on all no-go lists together; they are held in memory
     "PROFILE": "newsroom",  # default policy profile
     "MODERATORS": {},  # name -> {"CLASS", "CONFIG"}: guard models beside the embedded tier (docs/policies.md)

@@ -48,24 +48,22 @@ def is_reviewer(name: str) -> bool:
 def of_request(row: GenerationRequest) -> list[Standing]:
     """Every decision about a request and the clip made from it, the newest first."""
     names = subjects.of_request(row).names
-    made = (
-        Decision.objects.filter(case__subject__in=names)
-        .exclude(case__source__in=[Case.Source.SECOND, Case.Source.REPEAT])
-        .exclude(outcome__in=_SILENT)
-        .select_related("case", "case__original")
-    )
+    made = Decision.objects.filter(case__subject__in=names).select_related("case", "case__original")
     found = [
         Standing(statements.of_decision(item), item, _appeal_of(item.case))
         for item in made
-        if _concerns_requester(item)
+        if concerns_requester(item)
     ]
     if row.state == State.REJECTED and row.error_code != BY_REVIEWER:
         found.append(_by_machine(row))
     return sorted(found, key=lambda item: item.statement.decided_at, reverse=True)
 
 
-def _concerns_requester(decision: Decision) -> bool:
-    """A report that was dismissed, also on appeal, is between us and whoever sent it."""
+def concerns_requester(decision: Decision) -> bool:
+    """Whether the requester is told: a report that was dismissed, also on appeal, is between us and whoever
+    sent it, and a rating that only measures concerns nobody."""
+    if decision.case.is_rating or decision.outcome in _SILENT:
+        return False
     first = decision.case.original
     dismissed = first is not None and first.source == Case.Source.REPORT and first.decision.outcome == "keep"
     return decision.outcome != "keep" and (not dismissed or decision.outcome == "overturn")

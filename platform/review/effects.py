@@ -13,7 +13,7 @@ from byline.generation.models import GenerationRequest
 from byline.generation.states import State
 from byline.platform import status
 from byline.platform.models import StatusChange
-from byline.platform.review import declarations, previews, relabel, staydown, subjects
+from byline.platform.review import declarations, notices, previews, relabel, staydown, subjects
 from byline.platform.review.subjects import Subject
 from byline.provenance.models import Record
 from byline.safety.review import rules as rulebook
@@ -22,7 +22,8 @@ from byline.safety.review.models import Case, Decision
 
 
 def carry_out(case: Case, decision: Decision) -> None:
-    """Do what was decided. CannotBeDone, or what the change itself raises; then nothing is recorded."""
+    """Do what was decided, and queue who hears of it. CannotBeDone, or what the change itself raises; then
+    nothing is recorded."""
     subject = subjects.of_case(case)
     try:
         _EFFECTS[decision.outcome](case, decision, subject)
@@ -30,6 +31,7 @@ def carry_out(case: Case, decision: Decision) -> None:
         if isinstance(error, CannotBeDone) or error.status >= 500:
             raise
         raise CannotBeDone(str(error), help=error.help) from error
+    notices.queue(decision)
 
 
 def _nothing(case: Case, decision: Decision, subject: Subject) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 
 from django.db.models.signals import post_save
 
+from byline.generation import sweeper
 from byline.generation.models import GenerationRequest
 from byline.generation.states import State
-from byline.platform.review import subjects
+from byline.platform.review import notices, subjects
 from byline.safety.review import cases
 from byline.safety.review import rules as rulebook
 from byline.safety.review.models import Case
@@ -23,6 +24,7 @@ _HOLDS = (Case.Source.HOLD, Case.Source.SCREENING)
 
 def connect() -> None:
     """Called when the app is ready."""
+    sweeper.also(notices.deliver)
     post_save.connect(on_request, sender=GenerationRequest, dispatch_uid="byline.review")
 
 
