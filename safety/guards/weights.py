@@ -8,10 +8,11 @@ the text says (prompt injection by "<|im_end|>" and the like).
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from byline.safety.guards.base import GuardFailed, Level
 
 _SUFFIXES = {".safetensors", ".json", ".jinja", ".model", ".txt"}
 _DTYPES = {"auto", "float32", "bfloat16", "float16"}
+LOCAL = {"local_files_only": True, "trust_remote_code": False}
 _WINDOW, _OVERLAP = 1024, 128  # tokens of user text per question
 
 
@@ -125,28 +127,41 @@ def check_pin(given: GuardConfig) -> None:
 
 def load(given: GuardConfig, auto: str) -> tuple[Any, Any]:
     """(tokenizer, model in evaluation mode). `auto` is the transformers class that reads it."""
+    transformers = heavy.load("transformers")
     check_pin(given)
-    torch, transformers = heavy.load("torch"), heavy.load("transformers")
-    local = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(given.path, **local)
+    with readable(given):
         if auto == "AutoModelForCausalLM":
-            shape = transformers.AutoConfig.from_pretrained(given.path, **local)
+            shape = transformers.AutoConfig.from_pretrained(given.path, **LOCAL)
             auto = "AutoModelForImageTextToText" if hasattr(shape, "vision_config") else auto
-        dtype = given.dtype if given.dtype == "auto" else getattr(torch, given.dtype)
-        model, report = getattr(transformers, auto).from_pretrained(
-            given.path, dtype=dtype, use_safetensors=True, output_loading_info=True, **local
-        )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(given.path, **LOCAL)
+        return tokenizer, network(given, auto)
+
+
+@contextlib.contextmanager
+def readable(given: GuardConfig) -> Iterator[None]:
+    """Whatever transformers says of files that it cannot read becomes a ConfigurationError."""
+    try:
+        yield
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ConfigurationError(
-            f"transformers cannot load the guard in {given.path} ({type(error).__name__})",
+            f"transformers cannot load the model in {given.path} ({type(error).__name__})",
             help="Is it the complete directory of the model, and the adapter that fits it?",
         ) from error
+
+
+def network(given: GuardConfig, name: str) -> Any:
+    """The model of transformers class `name`, in evaluation mode. ConfigurationError when the checkpoint lacks
+    weights: they would be random numbers. The caller has checked the pin."""
+    torch, transformers = heavy.load("torch"), heavy.load("transformers")
+    dtype = given.dtype if given.dtype == "auto" else getattr(torch, given.dtype)
+    model, report = getattr(transformers, name).from_pretrained(
+        given.path, dtype=dtype, use_safetensors=True, output_loading_info=True, **LOCAL
+    )
     if report["missing_keys"]:
         raise ConfigurationError(
             f"the checkpoint in {given.path} lacks weights; they would be random numbers"
         )
-    return tokenizer, model.to(given.device).eval()
+    return model.to(given.device).eval()
 
 
 @functools.lru_cache(maxsize=8)
