@@ -150,8 +150,9 @@ def readable(given: GuardConfig) -> Iterator[None]:
 
 
 def network(given: GuardConfig, name: str) -> Any:
-    """The model of transformers class `name`, in evaluation mode. ConfigurationError when the checkpoint lacks
-    weights: they would be random numbers. The caller has checked the pin."""
+    """The model of transformers class `name`, in evaluation mode; the caller has checked the pin.
+
+    ConfigurationError when the checkpoint lacks weights: they would be random numbers."""
     torch, transformers = heavy.load("torch"), heavy.load("transformers")
     dtype = given.dtype if given.dtype == "auto" else getattr(torch, given.dtype)
     model, report = getattr(transformers, name).from_pretrained(
