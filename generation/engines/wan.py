@@ -1,4 +1,5 @@
-"""Text to video with the starter: a small Wan pipeline that ships with Byline and runs on a CPU.
+"""The starter: a small Wan pipeline that ships with Byline and runs on a CPU. It was trained on text to
+video; given pictures, clips and masks lead it as steering.py says.
 
 `MODEL` is "starter" (byline/generation/starter/weights) or a folder of the same layout, as training
 leaves it. A folder without a text encoder gets MiniLM, as the starter does. What is missing is one
@@ -19,7 +20,7 @@ import numpy as np
 
 from byline.audit.base import heavy
 from byline.audit.base.errors import InvalidInput, MissingWeights
-from byline.generation.engines import config, weights
+from byline.generation.engines import config, steering, weights
 from byline.generation.engines.base import (
     EngineExample,
     EngineFailed,
@@ -27,6 +28,7 @@ from byline.generation.engines.base import (
     VideoTask,
     never_cancelled,
     no_progress,
+    operation_of,
     require_known,
 )
 from byline.generation.starter import text
@@ -34,7 +36,7 @@ from byline.generation.starter import text
 STARTER = Path(__file__).resolve().parent.parent / "starter" / "weights"
 STARTER_VERSION = "0.1"
 MAX_STEPS, MAX_FRAMES = 100, 257  # bounds on what one task may cost
-CONTROLS = {"prompt", "negative_prompt", "seed", "frames", "guidance", "steps"}
+CONTROLS = {"prompt", "negative_prompt", "seed", "frames", "guidance", "steps"} | steering.CONTROLS
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ class WanEngine:
             drawn=self.starter,
             weights_sha256=digest,
             training_data="procedural scenes of our own" if self.starter else "undisclosed",
+            operations=steering.OPERATIONS,
         )
 
     @property
@@ -129,7 +132,9 @@ class WanEngine:
     ) -> np.ndarray:
         require_known(task, CONTROLS, "this engine")
         c = self.config
-        frames, steps = task.frames or c.FRAMES, task.steps or c.STEPS
+        clip = task.video
+        frames = 1 if task.still else len(clip) if clip is not None else task.frames or c.FRAMES
+        steps = task.steps or c.STEPS
         if not task.prompt.strip():
             raise InvalidInput("the prompt is empty", help="Say what the clip should show.")
         if not (1 <= steps <= MAX_STEPS and 1 <= frames <= MAX_FRAMES and frames % 4 == 1):
@@ -137,22 +142,28 @@ class WanEngine:
                 f"{frames} frames in {steps} steps cannot be made",
                 help=f"Frames are 1 + 4k up to {MAX_FRAMES}; steps are 1 to {MAX_STEPS}.",
             )
+        wanted = steering.given(task, frames, c.WIDTH, c.HEIGHT)
         check_cancelled()
         with self._lock:
             pipeline = self._pipeline
             torch = heavy.load("torch")
+            led = steering.Steering(torch, pipeline, wanted, steps, task.seed) if wanted else None
+            self._record["operation"] = operation_of(task).value
 
             def after_step(_: Any, step: int, __: Any, kept: dict[str, Any]) -> dict[str, Any]:
-                progress((step + 1) / (steps + 1))  # the last share is the decoder's
+                progress(min((step + 1) / (steps + 1), 0.99))  # the last share is the decoder's
                 check_cancelled()
-                return kept
+                return {"latents": led.after_step(kept["latents"])} if led else kept
 
+            own: dict[str, Any] = {"num_frames": frames}
+            if led:
+                pipeline, own = self._led_pipeline, {"latents": led.start, "strength": led.strength}
             out = pipeline(
+                **own,
                 prompt=task.prompt,
                 negative_prompt=task.negative_prompt,
                 width=c.WIDTH,
                 height=c.HEIGHT,
-                num_frames=frames,
                 num_inference_steps=steps,
                 guidance_scale=c.GUIDANCE if task.guidance is None else task.guidance,
                 generator=torch.Generator("cpu").manual_seed(task.seed),
@@ -247,6 +258,17 @@ class WanEngine:
         pipeline.set_progress_bar_config(disable=True)
         self._record = {"device": device, "dtype": name, "lossy": []}
         return pipeline.to(device)
+
+    @cached_property
+    def _led_pipeline(self) -> Any:
+        """The same parts in the pipeline that starts from given latents."""
+        base = self._pipeline
+        parts = ("tokenizer", "text_encoder", "vae", "transformer", "scheduler")
+        made = heavy.load("diffusers").WanVideoToVideoPipeline(
+            **{part: getattr(base, part) for part in parts}
+        )
+        made.set_progress_bar_config(disable=True)
+        return made
 
     def _assemble(self, dtype: Any) -> Any:
         """A folder without a text encoder, joined with MiniLM."""
