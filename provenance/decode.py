@@ -4,18 +4,12 @@ Promises: `decode` for our own files and `decode_untrusted` for anybody's give t
 DecodedMedia. The demuxer is chosen by the file's first bytes and is the only one allowed, so that
 a playlist cannot make FFmpeg open other files or addresses. Frames are taken at an even rate that
 falls when the file is long, shrunk to a bounded size, so memory is bounded whatever the header
-says. The jail is a child process with limits on CPU, address space, written files and core dumps
-that talks through one pipe and gets none of our environment; it runs as the same user, so it is a
-bound on resources, not a wall around the key files. Left out: subtitles, further tracks, HDR tone mapping.
+says. What the jail is, jail.py says. Left out: subtitles, further tracks, HDR tone mapping.
 """
 
 import contextlib
 import json
-import os
-import resource
-import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byline.audit.base.errors import BylineError
-from byline.provenance import formats
+from byline.provenance import formats, jail
 
 MAX_BYTES = 2 << 30
 MAX_PIXELS = 8192 * 8192  # of one picture; 8K video has half of that
@@ -36,10 +30,7 @@ SAMPLE_FPS = 8.0
 _MAX_DECODED = 40_000  # frames run through the decoder, kept or not
 _MAX_AUDIO_SECONDS = 120.0
 _MAX_DAMAGED = 100  # packets; after that a file is noise
-_JAIL_MEMORY = 4 << 30  # FFmpeg with two threads on 8K frames stays below half of it
 _HEADER_BYTES = 64 << 10
-_PASSED_ON = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG")
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 class Unreadable(BylineError):
@@ -209,42 +200,11 @@ class _Sounds:
 
 def decode_untrusted(path: Path, *, seconds: float = 60.0, max_bytes: int = MAX_BYTES) -> DecodedMedia:
     """Decode anybody's file in a jailed child that may use `seconds` of CPU. Raises Unreadable."""
-
-    def jail() -> None:
-        _lower(resource.RLIMIT_CPU, max(1, int(seconds)))
-        _lower(resource.RLIMIT_AS, _JAIL_MEMORY)
-        _lower(resource.RLIMIT_CORE, 0)
-        _lower(resource.RLIMIT_FSIZE, 0)
-
-    with path.open("rb") as media:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "byline.provenance.decode", str(media.fileno()), str(max_bytes)],
-            pass_fds=[media.fileno()],
-            preexec_fn=jail,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            # No secret of this process's environment (database address, tokens) goes along.
-            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ} | _ONE_THREAD,
-        )
-        watchdog = threading.Timer(2 * seconds + 10, child.kill)  # a child that waits uses no CPU
-        watchdog.start()
-        try:
-            assert child.stdout is not None
-            return _receive(child.stdout)
-        finally:
-            watchdog.cancel()
-            child.kill()
-            child.wait()
-            if child.stdout is not None:
-                child.stdout.close()
-
-
-def _lower(what: int, value: int) -> None:
-    """Lower a limit of this process; one that is lower already stays."""
-    hard = resource.getrlimit(what)[1]
-    bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(what, (bound, bound))
+    with (
+        path.open("rb") as media,
+        jail.jailed("byline.provenance.decode", media, str(max_bytes), seconds=seconds) as pipe,
+    ):
+        return _receive(pipe)
 
 
 def _send(media: DecodedMedia, pipe: IO[bytes]) -> None:

@@ -6,23 +6,20 @@ it by that digest and only together with a voice reference to the same digest, w
 checked. The file is anybody's: it is decoded in the verifier's jail, never in this process.
 """
 
-import contextlib
 import hashlib
-import os
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from byline.audit.base import conf, keyring
+from byline.audit.base import conf
 from byline.audit.base.errors import InvalidInput
+from byline.generation import sealed
 from byline.generation.voices.base import Speech
 from byline.provenance.decode import decode_untrusted
 
 MAX_BYTES = 64 << 20
 MAX_SECONDS = 90.0  # a clip is never longer; what the decoder keeps of a sound is
-_NONCE = 12
 _LABEL = b"byline narration v1 "
 
 
@@ -39,44 +36,22 @@ def keep(source: Path) -> tuple[str, Speech]:
     data = source.read_bytes()
     speech = _decoded(data)
     digest = hashlib.sha256(data).hexdigest()
-    place = _place(digest)
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    nonce = os.urandom(_NONCE)
-    sealed = nonce + _cipher().encrypt(nonce, data, _LABEL + digest.encode())
-    descriptor, name = tempfile.mkstemp(prefix=".narration-", dir=place.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as target:
-            target.write(sealed)
-            target.flush()
-            os.fsync(target.fileno())
-        Path(name).replace(place)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    sealed.write(_place(digest), data, _LABEL + digest.encode())
     return digest, speech
 
 
 def read(digest: str) -> Speech:
     """The recording's sound, without word times. NarrationRefused when it is not kept here or was changed."""
-    from cryptography.exceptions import InvalidTag
-
-    place = _place(digest)
-    if not place.is_file():
-        raise NarrationRefused("this recording is not kept here", help="Upload it again.")
-    sealed = place.read_bytes()
     try:
-        data = _cipher().decrypt(sealed[:_NONCE], sealed[_NONCE:], _LABEL + digest.encode())
-    except InvalidTag as error:
-        raise NarrationRefused("the stored recording was changed", help="Upload it again.") from error
+        data = sealed.read(_place(digest), _LABEL + digest.encode())
+    except sealed.SealBroken as error:
+        raise NarrationRefused("this recording is not kept here, or was changed", help=error.help) from error
     return _decoded(data)
 
 
 def forget(digest: str) -> bool:
     """Remove a recording for good; whether there was one."""
-    place = _place(digest)
-    kept = place.is_file()
-    with contextlib.suppress(FileNotFoundError):
-        place.unlink()
-    return kept
+    return sealed.forget(_place(digest))
 
 
 def _decoded(data: bytes) -> Speech:
@@ -100,9 +75,3 @@ def _place(digest: str) -> Path:
     if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
         raise NarrationRefused("this is no SHA-256", help="Give the digest that the upload answered with.")
     return conf.home() / "narrations" / f"{digest}.sealed"
-
-
-def _cipher() -> Any:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    return AESGCM(keyring.read("data"))

@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from byline.provenance import decode, formats
+from byline.provenance import decode, formats, jail
 from byline.provenance.decode import Unreadable
 
 kit = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "provenance_kit.py")))
@@ -90,7 +90,7 @@ def test_garbage_and_scripts_are_unreadable_in_both(tmp_path: Path, content: byt
 def test_the_jail_ends_a_child_at_its_cpu_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = kit.write_mp4(tmp_path / "a.mp4", kit.pictures(1, count=4))
     real = resource.setrlimit
-    monkeypatch.setattr(decode, "_JAIL_MEMORY", 64 << 20)  # less than the libraries need
+    monkeypatch.setattr(jail, "MEMORY", 64 << 20)  # less than the libraries need
     with pytest.raises(Unreadable, match="limit"):
         decode.decode_untrusted(path)
     assert resource.setrlimit is real
@@ -99,14 +99,14 @@ def test_the_jail_ends_a_child_at_its_cpu_limit(tmp_path: Path, monkeypatch: pyt
 
 def test_the_child_gets_no_secret_of_our_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, str] = {}
-    real = decode.subprocess.Popen
+    real = jail.subprocess.Popen
 
     def spy(*arguments: object, **options: object) -> object:
         seen.update(options["env"])  # type: ignore[call-overload]
         return real(*arguments, **options)  # type: ignore[call-overload]
 
     monkeypatch.setenv("DATABASE_URL", "postgresql://user:secret@host/db")
-    monkeypatch.setattr(decode.subprocess, "Popen", spy)
+    monkeypatch.setattr(jail.subprocess, "Popen", spy)
     decode.decode_untrusted(kit.write_image(tmp_path / "a.png"))
     assert "DATABASE_URL" not in seen
 
