@@ -50,7 +50,10 @@ class GenerationRequest(models.Model):
     # The editor's own wording instead of the proposed rewrite; moderated like the prompt.
     edited_prompt = models.TextField(blank=True)
     debias_reason = models.TextField(blank=True)  # why the rewrite was edited or refused
+    operation = models.CharField(max_length=40, default="text_to_video")  # of byline.generation.operations
+    inputs = models.JSONField(default=list, blank=True)  # [{"role", "input", "sha256"}], see inputs/roles.py
     options = models.JSONField(default=dict, blank=True)
+    take_set = models.UUIDField(null=True, db_index=True)  # takes of one brief share it
 
     # Set once, by the reservation effect; the mark in the picture carries the serial.
     serial = models.BigIntegerField(null=True, unique=True, editable=False)
@@ -166,6 +169,51 @@ class GenerationRequest(models.Model):
     def produced(self) -> dict[str, dict[str, Any]]:
         """What the current runs of the stages produced, by stage name."""
         return {run.stage: run.produces for run in self.runs.filter(current=True)}
+
+
+class UploadedInput(models.Model):
+    """A picture, mask, clip or song that an editor gave. What is kept of it is sealed on disk
+    (inputs/keeping.py): pixels or sound alone, without the file's metadata. `sha256` is that of the
+    uploaded bytes. A forgotten one keeps its row, so that requests can say what they were made from."""
+
+    class Kind(models.TextChoices):
+        PICTURE = "picture"
+        MASK = "mask"
+        CLIP = "clip"
+        SONG = "song"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.CharField(max_length=150, db_index=True)
+    kind = models.CharField(max_length=16, choices=Kind)
+    sha256 = models.CharField(max_length=64, db_index=True)
+    bytes = models.PositiveBigIntegerField()
+    width = models.PositiveIntegerField(default=0)
+    height = models.PositiveIntegerField(default=0)
+    frames = models.PositiveIntegerField(default=0)
+    fps = models.FloatField(default=0.0)
+    seconds = models.FloatField(default=0.0)
+    notes = models.JSONField(default=list)  # what was done to it or is worth knowing
+    credentials = models.CharField(max_length=32, default="none")  # status of its own Content Credentials
+    licence = models.CharField(max_length=200)
+    source = models.CharField(max_length=300)
+    declared_at = models.DateTimeField()  # when the owner declared to hold the rights
+    salt = models.BinaryField(default=new_salt, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    forgotten_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                name="byline_gen_input_kind", condition=Q(kind__in=["picture", "mask", "clip", "song"])
+            ),
+            models.CheckConstraint(
+                name="byline_gen_input_sha256", condition=Q(sha256__regex=r"^[0-9a-f]{64}$")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
 
 
 class StageRun(models.Model):
