@@ -125,6 +125,21 @@ def test_tesseract_knows_its_examples() -> None:
         assert example.holds(made.read(**example.given)), example.says
 
 
+@TESSERACT
+def test_tesseract_reads_every_frame_of_any_size() -> None:
+    blank, written = (example.given["frames"][0] for example in Tesseract().examples())
+    assert Tesseract().read([blank, blank[:120], written]) == ["HARBOUR OPENS"]
+    assert Tesseract().read([]) == []
+
+
+def test_a_frame_that_tesseract_left_out_is_no_clean_frame(tmp_path: Path) -> None:
+    half = tmp_path / "half"
+    half.write_text("#!/bin/sh\ncat > /dev/null\nprintf 'level\\tpage\\n1\\t1\\n'\n")
+    half.chmod(0o755)
+    assert Tesseract(command=str(half)).read(FRAMES[:1]) == []
+    assert guarded("x", lambda: Tesseract(command=str(half)).read(FRAMES)).status == "failed"
+
+
 def test_tesseract_that_is_missing_or_breaks(tmp_path: Path) -> None:
     assert guarded("x", lambda: Tesseract(command="no-such-program").read(FRAMES)).status == "unavailable"
     broken = tmp_path / "broken"
