@@ -69,6 +69,7 @@ class EngineInfo:
     training_data: str = "undisclosed"
     operations: tuple[Operation, ...] = (Operation.TEXT_TO_VIDEO,)
     adapters: tuple[Adapter, ...] = ()
+    controls: tuple[str, ...] = ()  # fields of VideoTask that at least one of its operations heeds
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,7 @@ class DiffusionEngine:
             training_data=e.training_data,
             operations=e.operations,
             adapters=tuple(adapter for adapter, _ in self._loras),
+            controls=tuple(sorted(_all_controls(e))),
         )
 
     @property
@@ -305,6 +306,11 @@ class DiffusionEngine:
             "libraries": {name: version(name) for name in ("torch", "diffusers", "transformers")},
         }
         return pipeline
+
+
+def _all_controls(entry: ModelEntry) -> set[str]:
+    heeded = (families.controls(entry.family, operation) for operation in entry.operations)
+    return set().union(*heeded) - set(entry.refuses)
 
 
 def rule(entry: ModelEntry) -> str:

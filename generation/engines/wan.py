@@ -113,6 +113,7 @@ class WanEngine:
             weights_sha256=digest,
             training_data="procedural scenes of our own" if self.starter else "undisclosed",
             operations=steering.OPERATIONS,
+            controls=tuple(sorted(CONTROLS)),
         )
 
     @property
