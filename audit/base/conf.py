@@ -36,6 +36,11 @@ DEFAULTS: dict[str, Any] = {
     "PROMPT_EXPANDER": {},  # {"CLASS", "CONFIG"}; {}: prompts are used as they are (docs/models.md)
     "MODELS_DIR": None,  # None: $BYLINE_HOME/models; pulled by `byline models` (docs/models.md)
     "MODEL_REGISTRY": None,  # a folder of registry entries of your own, beside the shipped ones
+    # Who enlarges pictures for `enhance: upscale2` (docs/compose.md).
+    "UPSCALERS": {
+        "default": {"CLASS": "byline.generation.enhance.upscaling.ClassicUpscaler", "CONFIG": {}},
+    },
+    "INPUT_RETENTION_DAYS": 30.0,  # uploaded pictures, clips and songs are forgotten then (docs/controls.md)
     "VOICES": {
         "default": {"CLASS": "byline.generation.voices.espeak.EspeakVoice", "CONFIG": {}},
     },

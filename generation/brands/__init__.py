@@ -51,6 +51,10 @@ class Brand:
     licence: str = NOT_STATED
     font_licence: str = NOT_STATED
     sha256: str = ""  # of the kit as it was configured
+    intro_text: str = ""
+    intro_seconds: float = 0.0  # 0: no opening card
+    grade: float = 0.5  # how far `enhance: colour` leans the picture towards the brand's colours
+    lut: Path | None = None  # a .cube file instead
 
 
 @dataclass(frozen=True)
@@ -98,11 +102,14 @@ def inputs(brand: Brand) -> list[Input]:
 
 def parse(name: str, kit: Any, *, base: Path, where: str) -> Brand:
     """Validate one kit; relative font paths are relative to `base`."""
-    top = _section(kit, {"wordmark", "colours", "title", "captions", "end_card", "fonts", "licence"}, where)
+    sections = {"wordmark", "colours", "title", "captions", "intro", "end_card", "grade", "fonts", "licence"}
+    top = _section(kit, sections, where)
     colours = _section(top.get("colours"), {"primary", "accent", "text"}, f"{where}, colours")
     title = _section(top.get("title", {}), {"style", "seconds"}, f"{where}, title")
     captions = _section(top.get("captions", {}), {"burn"}, f"{where}, captions")
     end = _section(top.get("end_card", {}), {"text", "seconds"}, f"{where}, end_card")
+    intro = _section(top.get("intro", {}), {"text", "seconds"}, f"{where}, intro")
+    grade = _section(top.get("grade", {}), {"strength", "lut"}, f"{where}, grade")
     fonts = _section(top.get("fonts", {}), {"regular", "bold", "licence"}, f"{where}, fonts")
     own_fonts = {"regular", "bold"} & set(fonts)
     brand = Brand(
@@ -120,6 +127,10 @@ def parse(name: str, kit: Any, *, base: Path, where: str) -> Brand:
         bold_font=_font(fonts, "bold", where, base, "OpenSans-Bold.ttf"),
         licence=_licence(top, where, NOT_STATED),
         font_licence=_licence(fonts, f"{where}, fonts", NOT_STATED if own_fonts else "Apache-2.0"),
+        intro_text=_text(intro, "text", where, "", 120),
+        intro_seconds=_number(intro, "seconds", where, 0.0, 0.0, 6.0),
+        grade=_number(grade, "strength", where, 0.5, 0.0, 1.0),
+        lut=_file(grade["lut"], "grade.lut", where, base) if "lut" in grade else None,
         sha256=hashlib.sha256(json.dumps(kit, sort_keys=True, default=str).encode()).hexdigest(),
     )
     for key, colour in (("primary", brand.primary), ("accent", brand.accent)):
@@ -195,7 +206,11 @@ def _flag(section: Mapping[str, Any], key: str, where: str, *, default: bool) ->
 
 def _font(section: Mapping[str, Any], key: str, where: str, base: Path, default: str) -> Path:
     value = section.get(key)
-    path = FONTS / default if value is None else base / str(value)
+    return FONTS / default if value is None else _file(value, f"fonts.{key}", where, base)
+
+
+def _file(value: Any, key: str, where: str, base: Path) -> Path:
+    path = base / str(value)
     if not path.is_file():
-        raise ConfigurationError(f"{where}: fonts.{key}: no file {path}")
+        raise ConfigurationError(f"{where}: {key}: no file {path}")
     return path

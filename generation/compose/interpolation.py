@@ -8,6 +8,7 @@ where the flow explains the change no better than a plain blend, it is faded out
 interpolation and new detail are left out.
 """
 
+from collections.abc import Callable
 from functools import cached_property
 
 import cv2
@@ -18,11 +19,18 @@ _FLAT = 4.0  # grey levels: a difference below it is noise, and noise has no dir
 
 
 class Shot:
-    """`frames`: (T, h, w, 3) uint8. `size`: (width, height) of the pictures that `at` returns."""
+    """`frames`: (T, h, w, 3) uint8. `size`: (width, height) of the pictures that `at` returns. `prepare`
+    changes a key frame before it is enlarged; it may give back a larger one."""
 
-    def __init__(self, frames: np.ndarray, size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        frames: np.ndarray,
+        size: tuple[int, int],
+        prepare: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> None:
         self._frames = frames
         self._size = size
+        self._prepare = prepare
         self._keys: dict[int, np.ndarray] = {}
         self._flows: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
@@ -58,7 +66,8 @@ class Shot:
         if index not in self._keys:
             for old in [number for number in self._keys if number < index - 1]:
                 del self._keys[old]
-            self._keys[index] = enlarge(self._frames[index], self._size)
+            frame = self._frames[index]
+            self._keys[index] = enlarge(self._prepare(frame) if self._prepare else frame, self._size)
         return self._keys[index]
 
     def _flow(self, index: int) -> tuple[np.ndarray, np.ndarray]:
@@ -152,6 +161,13 @@ def _smooth_grey(difference: np.ndarray) -> np.ndarray:
     return cv2.blur(cv2.cvtColor(difference, cv2.COLOR_RGB2GRAY), (7, 7)).astype(np.float32)
 
 
+def follow(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """`picture` moved back along `flow`, (h, w, 2) float32 in its pixels: the frame the flow started from."""
+    height, width = picture.shape[:2]
+    grid = np.dstack(np.meshgrid(np.arange(width), np.arange(height))).astype(np.float32)
+    return _follow(picture, grid + flow)
+
+
 def _follow(picture: np.ndarray, where: np.ndarray) -> np.ndarray:
     """Each pixel taken from where `where` points, (h, w, 2) float32 x and y."""
     x, y = cv2.split(where)
@@ -161,12 +177,10 @@ def _follow(picture: np.ndarray, where: np.ndarray) -> np.ndarray:
 
 def _trusted(here: np.ndarray, there: np.ndarray, flow: np.ndarray) -> np.ndarray:
     """The flow, faded where following it does not bring `there` closer to `here` than staying put."""
-    height, width = here.shape[:2]
-    grid = np.dstack(np.meshgrid(np.arange(width), np.arange(height))).astype(np.float32)
-    followed = _follow(there, grid + flow)
+    followed = follow(there, flow)
     stay = cv2.blur(cv2.absdiff(here, there).max(axis=2), (5, 5)).astype(np.float32)
-    follow = cv2.blur(cv2.absdiff(here, followed).max(axis=2), (5, 5)).astype(np.float32)
-    gain = np.clip((stay - follow) / (stay + _FLAT), 0, 1)
+    went = cv2.blur(cv2.absdiff(here, followed).max(axis=2), (5, 5)).astype(np.float32)
+    gain = np.clip((stay - went) / (stay + _FLAT), 0, 1)
     # Widened, so that a moving thing keeps its edge, then softened, so that nothing tears.
     weight = np.clip(2.5 * cv2.dilate(gain, np.ones((7, 7), np.uint8)), 0, 1)
     return flow * cv2.GaussianBlur(weight, (0, 0), 2.5)[..., None]
