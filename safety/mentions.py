@@ -151,7 +151,7 @@ def read(prompt: str) -> Reading:
     """The open mentions of a prompt, left to right, or the reason why it is left alone."""
     if language.reading(prompt) not in {"english", "none"}:
         return Reading((), "language")
-    if people.find(prompt) or people.tells_a_known_story(prompt):
+    if people.find(prompt) or people.tells_a_known_story(prompt) or people.may_name(prompt, nouns()):
         return Reading((), "named")
     if _lexicon().historic.search(prompt):
         return Reading((), "historic")
@@ -288,6 +288,8 @@ def _left(lexicon: _Lexicon, tokens: _Tokens, first: int) -> _Left | None:
         word = tokens.word(i)
         if word in blocked or word in lexicon.closed or any(part in blocked for part in word.split("-")):
             return None
+        if word.endswith(("-haired", "-skinned")) or (word == "many" and tokens.word(i - 1) == "too"):
+            return None  # "too many cooks" is a saying
         if word in lexicon.determiners or word in lexicon.kinds or tokens.possessive[i]:
             break
         if word in lexicon.said:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import Literal
@@ -34,6 +35,9 @@ class _Lists:
     public: re.Pattern[str]
     offices: re.Pattern[str]
     skip: re.Pattern[str]
+    surnames: re.Pattern[str]
+    no_name: frozenset[str]
+    places: frozenset[str]
     first_names: frozenset[str]
     titles: frozenset[str]
     not_people: frozenset[str]
@@ -42,6 +46,13 @@ class _Lists:
 def _alternatives(text: str) -> str:
     names = sorted((" ".join(n.split()) for n in text.split("|")), key=len, reverse=True)
     return "|".join(re.escape(n).replace(r"\ ", r"\s+") for n in names if n)
+
+
+def _surnames(raw: Mapping[str, str]) -> re.Pattern[str]:
+    """The last words of historic names, but for those that are also other words, names or places."""
+    full = [name.split() for name in raw["historic"].split("|")]
+    last = {parts[-1] for parts in full if len(parts) > 1} - set(raw["ambiguous_surnames"].split())
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(last)))})(?!\w)")
 
 
 @functools.cache
@@ -56,6 +67,9 @@ def _lists() -> _Lists:
             rf"(?<!\w)(?:{_alternatives(raw['historic'])}|{_alternatives(raw['fictional'])})(?!\w)",
             re.IGNORECASE,
         ),
+        surnames=_surnames(raw),
+        no_name=frozenset(raw["no_name"].split()),
+        places=frozenset(raw["before_places"].split()),
         first_names=frozenset(raw["first_names"].split()),
         titles=frozenset(raw["titles"].split()),
         not_people=frozenset(raw["not_people"].split()),
@@ -97,8 +111,31 @@ def find(text: str) -> tuple[PersonName, ...]:
 
 
 def tells_a_known_story(text: str) -> bool:
-    """Whether the text names somebody of history or fiction from our lists."""
-    return bool(_lists().skip.search(text))
+    """Whether the text names somebody of history or fiction from our lists, in full or by a surname
+    that is no other word ("Picasso")."""
+    return bool(_lists().skip.search(text) or _lists().surnames.search(text))
+
+
+def may_name(text: str, nouns: Collection[str]) -> bool:
+    """Whether capitalised words that are on no list read like a name: "Nelson Mandela meets students".
+
+    Weaker than `find`: a reason to leave somebody alone, not to hold a request. Not a name is what says a
+    place ("in Buenos Aires"), what a noun of `nouns` follows ("a Red Cross volunteer"), and titles.
+    """
+    if text.isupper() or _title_case(text):
+        return False
+    lists = _lists()
+    for match in _RUN.finditer(text):
+        parts = [part.strip("’'").lower() for part in match[0].split()]
+        if parts[0] in lists.no_name:  # "The Atlantic", "When Lagos": the sentence begins, no name does
+            parts = parts[1:]
+        before = re.findall(r"[\w'’-]+", text[: match.start()])[-1:]
+        following = re.match(r"\s+([a-z][\w-]*)", text[match.end() :])
+        place = bool(before) and before[0].lower() in lists.places
+        modifier = following is not None and following[1] in nouns
+        if len(parts) > 1 and not (place or modifier or lists.not_people & set(parts)):
+            return True
+    return False
 
 
 def _judge(run: str, lists: _Lists) -> Kind | None:

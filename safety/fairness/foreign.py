@@ -87,7 +87,9 @@ def _ends(entry: _Entry, code: str, rest: str) -> bool:
     if code == "zh":
         return not rest or rest.startswith(tuple(follow))
     word = re.match(r"\s*([^\W\d_]+)", rest)
-    return word is None or word[1].lower() in follow
+    if word is None or word[1].lower() in follow:
+        return True
+    return code == "de" and word[1].islower() and word[1].endswith("t")  # adjectives stand before the noun
 
 
 _Word = Callable[[Mapping[str, str]], str]

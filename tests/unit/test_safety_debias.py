@@ -26,6 +26,7 @@ OPEN = [
     "a CEO gives a speech",
     "An elderly person feeds pigeons",
     "a model walks on the runway",
+    "A tourist photographs a fountain in Buenos Aires",
 ]
 LEFT = [
     "A female doctor smiles",
@@ -58,6 +59,14 @@ LEFT = [
     "un medico tedesco parla",
     "A 60-year-old woman paints",
     "Lego figures of a doctor and a nurse",
+    "Oyelaran Adeyemi meets students",
+    "a portrait of Ingvild Strand with a patient",
+    "Picasso paints while a visitor looks on",
+    "A silver-haired pianist bows",
+    "Too many chefs argue in a tiny kitchen",
+    "CCTV shows a cyclist leaving the shop",
+    "A mural of a boxer on a brick wall",
+    "a priest lights a candle",
     "a guide to baking bread",
     "A court in Lyon heard the case of a teacher",
     "A doctor with a grey beard writes",
