@@ -31,7 +31,25 @@ register(
         "profile": str,
         "debias": bool,
     },
+    optional={
+        "operation": str,
+        "inputs": list,  # commitments to SHA-256, by role
+        "options": dict,
+        "take": str,  # "2 of 3"
+    },
 )
+register(
+    "generation.input_added",
+    required={
+        "kind": str,
+        "sha256": Hex64,  # a commitment under the row's salt, not the digest itself
+        "bytes": int,
+        "licence": str,
+        "source": Hex64,
+        "credentials": str,
+    },
+)
+register("generation.input_forgotten", required={"why": str})
 register(
     "generation.decided",
     required={
@@ -68,6 +86,20 @@ register(
         "checks": list,
     },
 )
+# One shot of a film, made or taken up from what was kept of it; frames and task are commitments.
+register(
+    "generation.shot",
+    required={
+        "film": str,
+        "shot": int,
+        "source": str,  # made or kept
+        "frames": Hex64,
+        "task": Hex64,
+        "model": str,
+        "model_version": str,
+        "weights": str,
+    },
+)
 register("generation.ready", required={"sha256": Hex64, "manifest": Hex64, "asset_entry": int, "record": str})
 register("generation.failed", required={"stage": str, "code": str, "attempt": int})
 register("generation.cancelled", required={"stage": str})
@@ -86,3 +118,11 @@ register(
     },
 )
 register("generation.demographics_changed", required={"subject": str, "brand": str, "reason": Hex64})
+# A film: `storyboard` commits to the version's whole text, so an editor can show what it said and when.
+_VERSION = {"version": int, "change": str, "shots": list, "storyboard": Hex64}
+register(
+    "film.created", required={**_VERSION, "brief": Hex64 | None, "brand": str, "profile": str, "seed": str}
+)
+register("film.changed", required=_VERSION)
+register("film.step", required={"step": str, "version": int, "run": int, "request": str | None})
+register("film.step_decided", required={"step": str, "version": int, "decision": str, "reason": Hex64 | None})

@@ -6,7 +6,7 @@ later stages; big things are `files` in `artefact.workdir` or arrays in `artefac
 what should happen exactly once because of it (`effects`). Only the runner writes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -67,7 +67,8 @@ class Artefact:
     `workdir` belongs to this attempt alone, so a worker that lost its lease cannot overwrite what
     its successor makes. `produced` is keyed by stage name. `progress` takes the fraction of this
     stage and a word for the person who waits; `check_cancelled` raises when the request was
-    cancelled or the lease is lost, and long stages call it often.
+    cancelled or the lease is lost, and long stages call it often. `settle` applies effects before the
+    stage has ended, once per attempt: for what must be on the record though the worker may die.
     """
 
     workdir: Path
@@ -76,6 +77,7 @@ class Artefact:
     memory: dict[str, Any] = field(default_factory=dict)
     progress: Callable[[float, str], None] = lambda fraction, message: None
     check_cancelled: Callable[[], None] = lambda: None
+    settle: Callable[[Sequence[Effect]], None] = lambda effects: None
 
 
 class StageFunction(Protocol):

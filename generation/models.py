@@ -19,7 +19,8 @@ from byline.audit.commit import commitment, new_salt
 from byline.generation.states import ACTIVE, State
 from byline.generation.verdict import summary
 
-MAX_SECONDS = 60
+MAX_SECONDS = 60  # of a clip of one prompt
+FILM_SECONDS = 180  # of a film, made shot by shot
 MAX_SEED = 2**63 - 1
 SERIAL_BITS = 40
 AUDIO_BITS = 32
@@ -54,6 +55,10 @@ class GenerationRequest(models.Model):
     inputs = models.JSONField(default=list, blank=True)  # [{"role", "input", "sha256"}], see inputs/roles.py
     options = models.JSONField(default=dict, blank=True)
     take_set = models.UUIDField(null=True, db_index=True)  # takes of one brief share it
+
+    # A film's request carries its scenes (films/scenes.py); prompt and voice-over are then theirs, joined.
+    film = models.ForeignKey("Film", on_delete=models.PROTECT, null=True, related_name="requests")
+    scenes = models.JSONField(default=list, blank=True)
 
     # Set once, by the reservation effect; the mark in the picture carries the serial.
     serial = models.BigIntegerField(null=True, unique=True, editable=False)
@@ -103,7 +108,7 @@ class GenerationRequest(models.Model):
         constraints = [
             models.CheckConstraint(name="byline_gen_state", condition=Q(state__in=[s.value for s in State])),
             models.CheckConstraint(
-                name="byline_gen_seconds", condition=Q(seconds__gte=1, seconds__lte=MAX_SECONDS)
+                name="byline_gen_seconds", condition=Q(seconds__gte=1, seconds__lte=FILM_SECONDS)
             ),
             models.CheckConstraint(name="byline_gen_seed", condition=Q(seed__gte=0)),
             models.CheckConstraint(
@@ -128,6 +133,10 @@ class GenerationRequest(models.Model):
                 name="byline_gen_ready_has_file",
                 condition=~Q(state__in=HAS_FILE)
                 | Q(file_sha256__regex=r"^[0-9a-f]{64}$", serial__isnull=False, audio_id__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="byline_gen_film_has_scenes",
+                condition=Q(film__isnull=True, scenes=[]) | (Q(film__isnull=False) & ~Q(scenes=[])),
             ),
             models.CheckConstraint(
                 name="byline_gen_published_when",
@@ -343,3 +352,7 @@ class Rewrite(models.Model):
 
     def __str__(self) -> str:
         return f"{self.brand} {self.decision} {self.id}"
+
+
+# The tables of films are read with those of requests; nothing of theirs is needed above.
+from byline.generation.films.rows import Film, FilmStep, FilmVersion  # noqa: E402, F401

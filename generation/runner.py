@@ -22,7 +22,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from byline.audit.base import conf
 from byline.audit.base.errors import BylineError
 from byline.generation import effects, lease, pipeline, stage_runs, states, store, verdict
-from byline.generation.contracts import Artefact, Outcome, Stage
+from byline.generation.contracts import Artefact, Effect, Outcome, Stage
 from byline.generation.models import GenerationRequest
 from byline.generation.planning import next_position
 from byline.generation.states import State
@@ -167,6 +167,7 @@ class _Attempt:
             self._progress(position, 0.0, stage.name)
             self.lease.check()
             self.artefact.progress = partial(self._progress, position)
+            self.artefact.settle = partial(self._settle, stage.name)
             started = time.monotonic()
             outcome = stage.run(row, self.artefact)
             seconds = time.monotonic() - started
@@ -179,6 +180,13 @@ class _Attempt:
                 self._record(row, position, outcome, seconds, files)
             if states.queue_of(row.state) != self.queue or not row.lease_owner:
                 return State(row.state)
+
+    def _settle(self, stage: str, wanted: Sequence[Effect]) -> None:
+        """Effects of a stage that still runs, once per attempt and only while the lease is held."""
+        with transaction.atomic():
+            row = self.lease.lock()
+            keyed = [dataclasses.replace(e, key=f"{self.lease.attempt}/{e.key}") for e in wanted]
+            effects.apply_once(row, stage, keyed)
 
     def _record(
         self,

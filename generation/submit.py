@@ -19,7 +19,9 @@ from byline.audit import log
 from byline.audit.base import conf
 from byline.audit.base.errors import BylineError, InvalidInput
 from byline.generation import brands, intake, publication, rewrites, states, store, verdict
-from byline.generation.compose import overlays
+from byline.generation.compose import film_seconds, overlays
+from byline.generation.films.rows import Film
+from byline.generation.films.scenes import joined
 from byline.generation.models import GenerationRequest
 from byline.generation.states import State
 from byline.generation.transitions import move
@@ -58,6 +60,8 @@ def submit(
     rewrite: uuid.UUID | str | None = None,
     edited_prompt: str = "",
     debias_reason: str = "",
+    film: Film | None = None,
+    scenes: Sequence[Mapping[str, Any]] = (),
     wake_worker: Wake = wake,
 ) -> GenerationRequest:
     """Accept a request: row in state `submitted` plus audit entry, then wake the light worker.
@@ -65,7 +69,8 @@ def submit(
     `requester` names who asks, e.g. "user:7" or "cli". `seed` None draws one. `references` name
     voices or faces, checked against consents later. `options` are those of intake.py. `rewrite` is the
     proposal (rewrites.propose) that the editor accepts, edits (`edited_prompt`) or refuses (`debias`
-    False); the last two need `debias_reason`. Raises ProposalGone, ReasonNeeded,
+    False); the last two need `debias_reason`. A `film` comes with the `scenes` of a checked storyboard, in
+    place of prompt, voice-over and seconds (films/authoring.py). Raises ProposalGone, ReasonNeeded,
     InvalidInput, or what an unknown profile or brand raises; nothing is written then.
     """
     if not requester:
@@ -76,15 +81,25 @@ def submit(
     activation.require(rules)
     kit = brands.load(brand or brands.DEFAULT)
     overlays.require_drawable(" ".join(title.split()) if isinstance(title, str) else "", kit.bold_font)
+    if film is None:
+        spoken = {
+            "prompt": intake.text("prompt", prompt, required=True),
+            "voice_over": intake.text("voice_over", voice_over),
+        }
+        lasts = intake.seconds(seconds)
+    else:
+        spoken = joined(scenes)
+        lasts = film_seconds([scene["seconds"] for scene in scenes], kit)
     row = GenerationRequest(
-        prompt=intake.text("prompt", prompt, required=True),
-        voice_over=intake.text("voice_over", voice_over),
+        **spoken,
+        film=film,
+        scenes=list(scenes),
         negative_prompt=intake.text("negative_prompt", negative_prompt),
         title=intake.text("title", title),
         requester=requester,
         brand=kit.name,
         seed=intake.seed(seed),
-        seconds=intake.seconds(seconds),
+        seconds=lasts,
         profile=profile,
         debias=bool(debias),
         edited_prompt=intake.text("edited_prompt", edited_prompt),
@@ -245,6 +260,7 @@ def readmit(
             "seed",
         ]
         copied += ("seconds", "profile", "debias", "edited_prompt", "debias_reason", "options")
+        copied += ("film", "scenes")
         row = GenerationRequest(**{name: getattr(old, name) for name in copied})
         row.releases = [*old.releases, {**lifted, "at": timezone.now().isoformat()}]
         row.save(force_insert=True)

@@ -16,6 +16,8 @@ from django.db import InterfaceError, OperationalError, connection
 
 from byline.audit.base import conf
 from byline.generation import states, store
+from byline.generation.films import kept
+from byline.generation.films.rows import Film
 from byline.generation.models import GenerationRequest
 from byline.generation.runner import Wake
 from byline.generation.wake import wake
@@ -61,8 +63,8 @@ def sweep(wake_worker: Wake = wake) -> int:
 
 
 def tidy() -> int:
-    """Remove work directories of requests that are ready, ended or gone, and stored files that no
-    row names. Returns how many were removed."""
+    """Remove work directories of requests that are ready, ended or gone, stored files that no row
+    names, and kept shots of films that nobody used for long. Returns how many were removed."""
     removed = 0
     for request_id in store.work_ids():
         state = GenerationRequest.objects.filter(pk=request_id).values_list("state", flat=True).first()
@@ -74,7 +76,7 @@ def tidy() -> int:
         if not GenerationRequest.objects.filter(file_sha256=sha256).exclude(file_sha256="").exists():
             path.unlink(missing_ok=True)
             removed += 1
-    return removed
+    return removed + kept.tidy(lambda film: Film.objects.filter(pk=film).exists())
 
 
 _chores: list[Callable[[], object]] = [sweep, tidy]

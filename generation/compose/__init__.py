@@ -6,7 +6,7 @@ including the end card, the label that says the clip is generated. Frames are ma
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -53,10 +53,12 @@ def compose(
     label: str = LABEL,
     size: tuple[int, int] = (1280, 720),
     fps: int = 24,
+    lengths: Sequence[float] = (),
 ) -> Iterator[np.ndarray]:
     """Yield exactly `frame_count(seconds, fps)` fresh RGB frames, uint8 (height, width, 3).
 
-    `shots`: (T, h, w, 3) uint8 each, recorded at `shot_fps`, which sets their share of the time.
+    `shots`: (T, h, w, 3) uint8 each, recorded at `shot_fps`, which sets their share of the time, unless
+    `lengths` gives the seconds of each: a shot then begins when those before it are over.
     NothingToCompose for unusable shots or seconds; UndrawableText when the brand's font lacks the
     title's script. Both are raised here, before the first frame.
     """
@@ -67,7 +69,8 @@ def compose(
             raise NothingToCompose(f"a shot is {shot.dtype} {shot.shape}")
     end_s = brand.end_seconds if seconds >= 2 * brand.end_seconds + 1 else 0.0
     picture_s = seconds - end_s
-    placed = _place(shots, shot_fps, picture_s + (_CROSS_FADE_S if end_s else 0.0), size)
+    whole = picture_s + (_CROSS_FADE_S if end_s else 0.0)
+    placed = _timed(shots, lengths, whole, size) if lengths else _place(shots, shot_fps, whole, size)
     notice = overlays.label(label, brand, size)
     layers = [
         overlays.colour_bar(brand, size),
@@ -78,6 +81,12 @@ def compose(
     over_all = [*overlays.burned(captions, brand, size), notice]
     scene = [layer for layer in layers if layer is not None]
     return _frames(placed, scene, closing, picture_s, over_all, size, fps, frame_count(seconds, fps))
+
+
+def film_seconds(lengths: Sequence[float], brand: Brand) -> float:
+    """How long a clip is whose shots have these `lengths`, with the brand's end card if there is time."""
+    shown = sum(lengths)
+    return shown + (brand.end_seconds if shown >= brand.end_seconds + 1 else 0.0)
 
 
 def frame_count(seconds: float, fps: int = 24) -> int:
@@ -95,6 +104,20 @@ def _place(
     for shot, length in zip(shots, lengths, strict=True):
         placed.append(_Placed(Shot(shot, _working_size(shot, size)), len(shot), start, start + float(length)))
         start += float(length) - overlap
+    return placed
+
+
+def _timed(
+    shots: Sequence[np.ndarray], lengths: Sequence[float], seconds: float, size: tuple[int, int]
+) -> list[_Placed]:
+    """Each shot at its own time; it fades into the next one while that begins."""
+    overlap = min(_CROSS_FADE_S, min(lengths) / 3)
+    placed, start = [], 0.0
+    for shot, length in zip(shots, lengths, strict=True):
+        end = start + length + overlap
+        placed.append(_Placed(Shot(shot, _working_size(shot, size)), len(shot), start, end))
+        start += length
+    placed[-1] = replace(placed[-1], end=max(placed[-1].end, seconds))
     return placed
 
 

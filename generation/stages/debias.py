@@ -4,12 +4,14 @@ Both prompts are kept. The editor may have answered a proposal: accepted, in own
 "edited_prompt"), or refused. Without an answer an effect draws, in the transaction of this stage and
 under the brand's lock, so that two workers never fill one gap. Only words of a fixed vocabulary are
 added, so the moderation of the prompt still holds for the result. Nothing is drawn for a person whom a
-reference shows, and an instruction to change a real person's demographics is refused here.
+reference shows, and an instruction to change a real person's demographics is refused here. The visuals of a
+film are completed as one text, a line for each (films/scenes.py).
 """
 
 from typing import Any
 
 from byline.generation.contracts import Artefact, Effect, Outcome, Verdict
+from byline.generation.films import scenes
 
 
 def debias(request: Any, artefact: Artefact) -> Outcome:
@@ -18,6 +20,12 @@ def debias(request: Any, artefact: Artefact) -> Outcome:
 
     texts = artefact.produced["normalise"]
     prompt = texts.get("edited_prompt") or texts["prompt"]
+    visuals = scenes.lines(request, prompt) if request.scenes else []
+    earlier = scenes.known(request) if visuals and request.debias else {}
+    if visuals:  # what an earlier request of the film had completed stays as it is
+        prompt = "\n".join(earlier.get(visual, visual) for visual in visuals)
+    complete = bool(visuals) and set(visuals) <= set(earlier)
+    film = {"visuals": visuals} if visuals else {}
     shown = any(reference["kind"] == "face" for reference in request.references)
     whose = depicted.change(texts["prompt"], shown=shown) or depicted.change(prompt, shown=shown)
     if whose == "real":
@@ -26,8 +34,9 @@ def debias(request: Any, artefact: Artefact) -> Outcome:
         return _NO_REASON
     effects = [_logged(request, whose)] if whose else []
     evidence = {"refused_by_editor": not request.debias, "demographics_changed": whose}
-    if shown or not request.debias or texts.get("edited_prompt"):
-        return Outcome(Verdict.ALLOW, evidence=evidence, effects=tuple(effects), produces={"prompt": prompt})
+    if shown or not request.debias or texts.get("edited_prompt") or complete:
+        produces = {"prompt": prompt, **film}
+        return Outcome(Verdict.ALLOW, evidence=evidence, effects=tuple(effects), produces=produces)
     accepted = getattr(request, "rewrite", None)
     if accepted is not None:
         evidence["draws"] = accepted.draws
@@ -44,7 +53,7 @@ def debias(request: Any, artefact: Artefact) -> Outcome:
         Verdict.TRANSFORM if people else Verdict.ALLOW,
         evidence=evidence,
         effects=tuple(effects),
-        produces={"prompt": prompt},
+        produces={"prompt": prompt, **film},
     )
 
 

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from byline.generation.contracts import Artefact, Outcome, Verdict
+from byline.generation.films import scenes
 from byline.generation.stages.debias import drawn_prompt
 
 MAX_SHOTS = 4  # a longer clip shows its shots longer; see compose
@@ -19,16 +20,18 @@ def engine(request: Any, artefact: Artefact) -> Outcome:
     info = chosen.info
     wanted = math.ceil(request.seconds / (info.frames / info.fps))
     count = request.options.get("shots") or min(wanted, MAX_SHOTS)
-    wording = expansion.expand(request, drawn_prompt(artefact))
-    shots = []
-    for number in range(count):
+    prompt = drawn_prompt(artefact)
+    texts = scenes.lines(request, prompt) if request.scenes else [prompt]
+    worded = [expansion.expand(request, text) for text in texts]
+    shots = _film(request, artefact, chosen, worded) if request.scenes else []
+    for number in range(0 if request.scenes else count):
 
         def progress(fraction: float, number: int = number) -> None:
             artefact.progress((number + fraction) / count, f"shot {number + 1} of {count}")
 
         artefact.check_cancelled()
         task = VideoTask(
-            prompt=wording.text,
+            prompt=worded[0].text,
             negative_prompt=artefact.produced["normalise"]["negative_prompt"],
             seed=(request.seed + number) % 2**63,
             guidance=request.options.get("guidance"),
@@ -36,21 +39,22 @@ def engine(request: Any, artefact: Artefact) -> Outcome:
         )
         shots.append(chosen.generate(task, progress, artefact.check_cancelled))
     artefact.memory["shots"] = shots
+    final = "\n".join(wording.text for wording in worded)
     lossy = chosen.record.get("lossy", ())
     return Outcome(
         Verdict.ALLOW,
-        checks=wording.checks,
+        checks=tuple(check for wording in worded for check in wording.checks),
         evidence={
-            "shots": count,
+            "shots": len(shots),
             "frames": sum(len(shot) for shot in shots),
             "settings": dict(chosen.record),
-            "expansion": wording.why,
+            "expansion": ", ".join(sorted({wording.why for wording in worded})),
         },
         produces={
-            "expanded_prompt": wording.expanded,
+            "expanded_prompt": final if any(wording.expanded for wording in worded) else "",
             "role": f"moving pictures ({'; '.join(lossy)})" if lossy else "moving pictures",
             "further_models": [_lora(adapter) for adapter in info.adapters]
-            + [wording.model] * bool(wording.model),
+            + [wording.model for wording in worded if wording.model][:1],
             "training_data": info.training_data,
             "model": info.name,
             "model_version": info.version,
@@ -61,9 +65,16 @@ def engine(request: Any, artefact: Artefact) -> Outcome:
             "fps": info.fps,
             "drawn": info.drawn,
             "seed": request.seed,
-            "people": measuring.people(shots, info.name, wording.text),
+            "people": measuring.people(shots, info.name, final),
         },
     )
+
+
+def _film(request: Any, artefact: Artefact, chosen: Any, worded: Any) -> list[Any]:
+    """One shot per scene, made or taken up from what is kept of the film."""
+    from byline.generation.films import shooting
+
+    return shooting.shoot(request, artefact, chosen, [wording.text for wording in worded])
 
 
 def _lora(adapter: Any) -> dict[str, str]:

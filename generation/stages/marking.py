@@ -49,6 +49,7 @@ def watermark(request: Any, artefact: Artefact) -> Outcome:
             size=size,
             fps=fps,
             seconds=request.seconds,
+            lengths=[scene["seconds"] for scene in request.scenes],
         )
     composed = clock.pulled("compose", frames)
     marked = writer.embed(_watched(composed, round(request.seconds * fps), artefact), mark_id(request))

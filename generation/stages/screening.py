@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 from byline.generation.contracts import Artefact, Outcome, Verdict
+from byline.generation.films import scenes
 from byline.generation.stages import review_sheet
 from byline.generation.stages.debias import final_prompt
 from byline.safety.checks import Check
@@ -57,6 +58,7 @@ def _clip(request: Any, artefact: Artefact) -> tuple[list[Check], list[dict[str,
     each = max(1, LOOKED_AT // len(shots))
     frames = [frame for shot in shots for frame in sample(shot, made["fps"], each)]
     prompt = final_prompt(artefact)
+    prompts = scenes.lines(request, prompt) if request.scenes else [prompt] * len(shots)
     prints = no_go.fingerprints(shots, made["fps"])
     artefact.check_cancelled()
     checks = [
@@ -64,7 +66,10 @@ def _clip(request: Any, artefact: Artefact) -> tuple[list[Check], list[dict[str,
         guarded("output.violence", lambda: content("violence", frames, chosen, *whose)),
         guarded("output.weapons", lambda: content("weapons", frames, chosen, *whose)),
         guarded("output.frame_text", lambda: words.frame_text(frames, chosen, *whose)),
-        *(guarded("output.agreement", partial(agreement, shot, prompt, made["model"])) for shot in shots),
+        *(
+            guarded("output.agreement", partial(agreement, shot, prompt, made["model"]))
+            for shot, prompt in zip(shots, prompts, strict=True)
+        ),
     ]
     return checks, no_go.plain(prints)
 

@@ -34,7 +34,7 @@ def speech(request: Any, artefact: Artefact) -> Outcome:
 
     from byline.generation import soundtrack
 
-    spoken, made = _narrated(request) if recorded else _spoken(request, script)
+    spoken, made = _narrated(request) if recorded else _spoken(request, artefact)
     if soundtrack.needed_seconds(spoken) > request.seconds:
         raise soundtrack.SpeechTooLong(
             f"The voice-over needs a clip of {soundtrack.needed_seconds(spoken):.1f} s,"
@@ -54,15 +54,22 @@ def speech(request: Any, artefact: Artefact) -> Outcome:
     )
 
 
-def _spoken(request: Any, script: str) -> tuple[Any, dict[str, Any]]:
-    """The script by the voice that the request names."""
+def _spoken(request: Any, artefact: Artefact) -> tuple[Any, dict[str, Any]]:
+    """The script by the voice that the request names; of a film, each scene's at its time."""
     from byline.generation import voices
+    from byline.generation.films import narration, scenes
 
     voice = voices.load(request.options.get("voice", "default"))
     if not voice.info.synthetic:
         _require_consent(voice.info.speaker_sha256, request.references)
     options = {name: request.options[name] for name in VOICE_OPTIONS if name in request.options}
-    spoken = voice.speak(script, **options)
+    texts = artefact.produced["normalise"]
+    if request.scenes:
+        artefact.check_cancelled()
+        audios = [texts[f"voice_over.{number}"] for number in range(1, len(request.scenes) + 1)]
+        spoken = narration.spoken(scenes.of(request), audios, lambda text: voice.speak(text, **options))
+    else:
+        spoken = voice.speak(texts["voice_over"], **options)
     return spoken, {
         "voice": voice.info.name,
         "voice_version": voice.info.version,

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from byline.generation.contracts import Artefact, Outcome, Verdict
+from byline.generation.films import scenes
 from byline.safety import policy
 from byline.safety.confusables import is_invisible
 from byline.safety.normalise import normalise as unmask
@@ -33,15 +34,23 @@ def clean(text: str) -> str:
 
 def normalise(request: Any, artefact: Artefact) -> Outcome:
     """Clean the texts. The disguises that moderation will see through are named, never their text."""
-    raw = {field: getattr(request, field) for field in FIELDS}
+    raw = _written(request)
     texts = {field: clean(text) for field, text in raw.items()}
     steps = {field: list(unmask(text).steps) for field, text in raw.items() if text}
+    used = texts | (scenes.rejoined(request, texts) if request.scenes else {})
     changed = texts != raw
     return Outcome(
         Verdict.TRANSFORM if changed else Verdict.ALLOW,
-        evidence={"cleaned": sorted(f for f in FIELDS if texts[f] != raw[f]), "disguises": steps},
-        produces={**texts, "analysis": _analysis(texts)},
+        evidence={"cleaned": sorted(f for f in raw if texts[f] != raw[f]), "disguises": steps},
+        produces={**used, "analysis": _analysis(used)},
     )
+
+
+def _written(request: Any) -> dict[str, str]:
+    """The texts as they were written. A film's prompt and voice-over are those of its scenes, by number."""
+    own = {field: getattr(request, field) for field in FIELDS}
+    numbered = scenes.numbered(request)
+    return {name: text for name, text in own.items() if not numbered or name not in scenes.JOINED} | numbered
 
 
 def _analysis(texts: Mapping[str, str]) -> dict[str, Any]:
@@ -63,8 +72,8 @@ def moderate(request: Any, artefact: Artefact) -> Outcome:
     from byline.safety.moderation import moderate as judge
 
     chosen = policy.load()
-    raw = {field: getattr(request, field) for field in FIELDS}
-    cleaned = {field: artefact.produced["normalise"].get(field, "") for field in FIELDS}
+    raw = _written(request)
+    cleaned = {field: artefact.produced["normalise"].get(field, "") for field in raw}
     found = [
         judge(texts, chosen, request.profile, brand=request.brand)
         for texts in ([raw] if raw == cleaned else [raw, cleaned])

@@ -31,6 +31,7 @@ def request(**more: Any) -> Any:
         "options": {},
         "audio_id": 77,
         "references": [],
+        "scenes": [],
     }
     return SimpleNamespace(**{**values, **more})
 

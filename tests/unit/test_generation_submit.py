@@ -138,7 +138,7 @@ def test_only_a_ready_clip_can_be_published(state: str) -> None:
         {"state": "ready"},  # without a file
         {"state": "ready", "file_sha256": "zz" * 32, "serial": 1, "audio_id": 1},
         {"state": "ready", "file_sha256": "00" * 32},  # without ids
-        {"seconds": 61},
+        {"seconds": 181},
         {"seed": -1},
         {"serial": 2**40},
         {"audio_id": 0},

@@ -109,7 +109,7 @@ def test_leftovers_go_and_everything_in_use_stays(settings: Any, tmp_path: Path)
 def test_the_thread_sweeps_until_it_is_stopped(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.BYLINE = {**settings.BYLINE, "SWEEP_S": 0.05}
     rounds: list[int] = []
-    monkeypatch.setattr(sweeper, "sweep", lambda: rounds.append(1))
+    monkeypatch.setattr(sweeper, "_chores", [lambda: rounds.append(1)])
     sweeper.start()
     sweeper.start()
     deadline = time.monotonic() + 20
