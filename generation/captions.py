@@ -22,6 +22,9 @@ SHORTEST_S = 1.0
 _COVERAGE = 0.75  # of the letters in words whose pronunciation is known: below it, it is not English
 _PAUSE_S = 0.7  # silence inside a cue that reads as the end of a thought
 _SENTENCE = re.compile(r"[.!?…。！？।][\"'”’»)\]]*$")
+_WIDE = "\u2e80-\u303f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
+_CLOSING = "、。，．：；！？）」』】〉》”’…ー・"
+_UNSPACED = re.compile(f"[{_WIDE}][{_CLOSING}]*|[^{_WIDE}]+")
 _CLAUSE = re.compile(r"[,;:–—，、；：][\"'”’»)\]]*$")
 
 
@@ -65,6 +68,18 @@ def from_words(words: Sequence[tuple[str, float, float]]) -> list[Cue]:
         end = min(max(end, start + SHORTEST_S), max(free_until, end))
         cues.append(Cue(start, end, "\n".join(_lines([word.text for word in group]) or [])))
     return cues
+
+
+def tokens(text: str) -> list[str]:
+    """Where a line may be broken: words with the space before them, and single characters of scripts that
+    are written without spaces (a closing mark stays with what it closes)."""
+    found: list[str] = []
+    for word in text.split():
+        space = " " if found else ""
+        for piece in _UNSPACED.findall(word):
+            found.append(space + piece)
+            space = ""
+    return found
 
 
 def to_webvtt(cues: Iterable[Cue]) -> str:

@@ -35,6 +35,9 @@ DEFAULTS: dict[str, Any] = {
     },
     "PROMPT_EXPANDER": {},  # {"CLASS", "CONFIG"}; {}: prompts are used as they are (docs/models.md)
     "MODELS_DIR": None,  # None: $BYLINE_HOME/models; pulled by `byline models` (docs/models.md)
+    "MODEL_POOL_GIB": 0.0,  # for loaded models, on each device; 0: nine tenths of a GPU, half of a machine
+    "DEVICE_WATTS": 0.0,  # of a GPU board, or of a busy core, for the energy of a job; 0: docs/speed.md
+    "WARM_UP": True,  # workers load what the first job would load, as soon as they start
     "MODEL_REGISTRY": None,  # a folder of registry entries of your own, beside the shipped ones
     # Who enlarges pictures for `enhance: upscale2` (docs/compose.md).
     "UPSCALERS": {
@@ -68,6 +71,7 @@ DEFAULTS: dict[str, Any] = {
         "agreement": {"CLASS": "byline.safety.screen.agreement.StarterAgreement", "CONFIG": {}},
     },
     "MANIFEST": {},  # profile, producer, training, prompt; see byline/provenance/profiles.py
+    "FONT_DIRS": (),  # folders of fonts for scripts that a brand's font lacks, before the system's own
     "BRANDS": {},  # name -> brand kit, beside those shipped in byline/generation/brands/
     "VERIFY_MAX_BYTES": 200 * 1024 * 1024,
     "VERIFY_MAX_SECONDS": 60.0,

@@ -12,21 +12,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from byline.audit.base.errors import InvalidInput
 from byline.generation.brands import Brand
-from byline.generation.captions import Cue
+from byline.generation.captions import Cue, tokens
+from byline.generation.compose.lettering import Lettering, drawable, require_drawable
 
 LABEL_SIZE = 0.05  # of the frame's short side: the type size of the label (GB 45438-2025 asks as much)
 _MARGIN = 0.05
 _BOX = (10, 12, 16)
 _FADE_S = 0.35
-
-
-class UndrawableText(InvalidInput):
-    code = "undrawable_text"
-    help = "Use letters that the brand's font has, or name a font file for this script in the brand kit."
 
 
 @dataclass(frozen=True)
@@ -72,34 +67,14 @@ class Layer:
 
 
 @functools.lru_cache(maxsize=64)
-def _face(path: Path, size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(str(path), size)
+def _face(path: Path, size: int) -> Lettering:
+    return Lettering(path, size)
 
 
-@functools.lru_cache(maxsize=4096)
-def _has_glyph(path: Path, character: str) -> bool:
-    face = _face(path, 24)
-    missing = bytes(face.getmask("\U0010fffd"))
-    return character.isspace() or bytes(face.getmask(character)) != missing
-
-
-def _fitting(path: Path, size: int, lines: Sequence[str], width: int) -> ImageFont.FreeTypeFont:
+def _fitting(path: Path, size: int, lines: Sequence[str], width: int) -> Lettering:
     """The font at `size` pixels, or as much smaller as the widest line needs to fit `width`."""
     widest = max((_face(path, size).getlength(line) for line in lines), default=0.0)
     return _face(path, size if widest <= width else max(6, int(size * width / widest)))
-
-
-def drawable(text: str, font: Path) -> bool:
-    """Whether `font` has every character of `text`."""
-    return all(_has_glyph(font, character) for character in text)
-
-
-def require_drawable(text: str, font: Path) -> str:
-    """The text unchanged. UndrawableText names the characters that `font` lacks."""
-    absent = sorted({f"U+{ord(c):04X}" for c in text if not _has_glyph(font, c)})
-    if absent:
-        raise UndrawableText(f"the font {font.name} lacks {', '.join(absent[:5])}")
-    return text
 
 
 def label(text: str, brand: Brand, size: tuple[int, int]) -> Layer:
@@ -117,7 +92,7 @@ def label(text: str, brand: Brand, size: tuple[int, int]) -> Layer:
     draw = ImageDraw.Draw(image)
     outline = (255, 255, 255, 90)  # keeps the box a box on a dark picture
     draw.rounded_rectangle((0, 0, box[0] - 1, box[1] - 1), round(pixels * 0.25), (*_BOX, 215), outline)
-    draw.text((pad_x, pad_y), text, (255, 255, 255, 255), face)
+    face.draw(image, (pad_x, pad_y), text, (255, 255, 255, 255))
     return _layer(image, width - round(width * _MARGIN) - box[0], round(height * _MARGIN))
 
 
@@ -138,7 +113,7 @@ def bug(brand: Brand, size: tuple[int, int], room: int) -> Layer | None:
     image = Image.new("RGBA", (wide, tall), (*brand.primary, 235))
     draw = ImageDraw.Draw(image)
     draw.rectangle((0, 0, bar - 1, tall), (*brand.accent, 255))
-    draw.text((bar + pad, tall // 2), brand.wordmark, (*brand.text, 255), face, anchor="lm")
+    face.draw(image, (bar + pad, tall // 2), brand.wordmark, (*brand.text, 255), "lm")
     return _layer(image, round(width * _MARGIN), round(height * _MARGIN))
 
 
@@ -168,7 +143,7 @@ def title(text: str, brand: Brand, size: tuple[int, int], *, end: float) -> Laye
     draw.rectangle((0, 0, bar - 1, tall), (*brand.accent, 255))
     for number, line in enumerate(lines):
         y = round(pixels * 0.35) + step * number + step // 2
-        draw.text((bar + pad, y), line, (*brand.text, 255), face, anchor="lm")
+        face.draw(image, (bar + pad, y), line, (*brand.text, 255), "lm")
     bottom = round(height * (0.775 if brand.burn_captions else 0.92))
     left = round(width * _MARGIN)
     stop = min(brand.title_seconds + 0.3, end)
@@ -191,7 +166,7 @@ def caption(cue: Cue, brand: Brand, size: tuple[int, int]) -> Layer | None:
         left = (image.width - wide) // 2
         box = (left - pad_x, step * number, left + wide + pad_x - 1, step * (number + 1) - 1)
         draw.rectangle(box, (*_BOX, 200))
-        draw.text((left, step * number + step // 2 + 1), line, (255, 255, 255, 255), face, anchor="lm")
+        face.draw(image, (left, step * number + step // 2 + 1), line, (255, 255, 255, 255), "lm")
     bottom = height - round(height * _MARGIN)
     return _layer(image, (width - image.width) // 2, bottom - image.height, cue.start, cue.end)
 
@@ -209,19 +184,13 @@ def end_card(brand: Brand, size: tuple[int, int]) -> np.ndarray:
     unit = min(size)
     step = round(unit * 0.068)
     middle = height // 2 - round(unit * 0.05) - step * len(lines) // 4
-    draw.text(
-        (width // 2, middle),
-        require_drawable(brand.wordmark, brand.bold_font),
-        brand.text,
-        large,
-        anchor="mm",
-    )
+    large.draw(image, (width // 2, middle), brand.wordmark, brand.text, "mm")
     rule, thick = round(unit * 0.08), max(2, round(unit * 0.011))
     below = middle + round(unit * 0.12)
     draw.rectangle((width // 2 - rule, below, width // 2 + rule, below + thick - 1), brand.accent)
     for number, line in enumerate(lines):
         y = below + round(unit * 0.075) + step * number
-        draw.text((width // 2, y), line, brand.text, small, anchor="mm")
+        small.draw(image, (width // 2, y), line, brand.text, "mm")
     return np.asarray(image).copy()
 
 
@@ -230,7 +199,7 @@ def _column(size: tuple[int, int]) -> float:
     return 0.6 if size[0] > size[1] else 0.82
 
 
-def _wrapped(text: str, face: ImageFont.FreeTypeFont, width: int, most: int) -> list[str]:
+def _wrapped(text: str, face: Lettering, width: int, most: int) -> list[str]:
     """As many lines as needed, as even as they come: no single word is left over on the last one."""
     lines = _filled(text, face, width, most)
     if not lines or lines[-1].endswith("…"):
@@ -242,14 +211,14 @@ def _wrapped(text: str, face: ImageFont.FreeTypeFont, width: int, most: int) -> 
     return lines
 
 
-def _filled(text: str, face: ImageFont.FreeTypeFont, width: int, most: int) -> list[str]:
+def _filled(text: str, face: Lettering, width: int, most: int) -> list[str]:
     """Greedy lines within `width` pixels; what does not fit `most` lines ends in an ellipsis."""
     lines: list[str] = []
-    words = text.split()
+    words = tokens(text)
     while words:
-        line = words.pop(0)
-        while words and face.getlength(f"{line} {words[0]}") <= width:
-            line = f"{line} {words.pop(0)}"
+        line = words.pop(0).strip()
+        while words and face.getlength(line + words[0]) <= width:
+            line += words.pop(0)
         overfull = face.getlength(line) > width
         if overfull or (words and len(lines) == most - 1):
             while len(line) > 1 and face.getlength(line + "…") > width:

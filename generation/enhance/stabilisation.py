@@ -30,13 +30,15 @@ def stabilise(frames: np.ndarray, fps: float) -> np.ndarray:
     shifts = np.abs(away[:, :2]).max(axis=0) / np.array([width, height])
     turn = float(np.abs(away[:, 2]).max()) * max(width / height, height / width)
     zoom = float(min(MOST_ZOOM + 0.05, 1 + 2 * shifts.max() + turn))
-    return np.stack([_placed(frame, *off, zoom) for frame, off in zip(frames, away, strict=True)])
+    return np.stack([_placed(frame, off, zoom) for frame, off in zip(frames, away, strict=True)])
 
 
-def _placed(frame: np.ndarray, x: float, y: float, turn: float, zoom: float) -> np.ndarray:
+def _placed(frame: np.ndarray, away: np.ndarray, zoom: float) -> np.ndarray:
+    """Moved by `away` (x, y in pixels, turn in radians) and enlarged from the middle."""
     height, width = frame.shape[:2]
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -np.degrees(turn), zoom)
-    matrix[:, 2] += np.array([x, y]) * zoom
+    middle = width / 2, height / 2
+    matrix = np.asarray(cv2.getRotationMatrix2D(middle, -float(np.degrees(away[2])), zoom))
+    matrix[:, 2] = matrix[:, 2] + away[:2] * zoom
     moved = cv2.warpAffine(
         frame, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )

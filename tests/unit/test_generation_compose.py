@@ -11,7 +11,7 @@ from PIL import Image
 from byline.audit.base.errors import ConfigurationError
 from byline.generation import brands, compose, contact_sheet, encode
 from byline.generation.captions import Cue
-from byline.generation.compose import overlays
+from byline.generation.compose import lettering, overlays
 from byline.generation.compose.interpolation import Shot, enlarge
 
 SMALL = (320, 180)
@@ -138,12 +138,18 @@ def test_the_title_comes_and_goes_and_the_end_card_closes(brand: brands.Brand) -
     assert (frames[-1][100, 10] == brand.primary).all()
 
 
-def test_text_the_font_lacks_is_refused_before_the_first_frame(brand: brands.Brand) -> None:
-    with pytest.raises(overlays.UndrawableText, match=r"U\+4F60"):
+def test_text_that_no_font_has_is_refused_before_the_first_frame(
+    brand: brands.Brand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lettering, "_first", lambda *_: None)  # a machine without further fonts
+    lettering.pieces.cache_clear()
+    with pytest.raises(lettering.UndrawableText, match=r"U\+4F60") as refused:
         compose.compose([_shot()], 6, brand=brand, title="你好", captions=[], seconds=2)
+    assert "fonts-noto-cjk" in refused.value.help
     frames = _compose([_shot(1)], brand, title="", captions=[Cue(0.5, 1.5, "你好")])
     assert np.array_equal(frames[24], frames[6]), "a caption it lacks stays in the track only"
-    assert overlays.drawable("Größe, Ελλάδα, Київ — 5 €", brand.regular_font)
+    assert lettering.drawable("Größe, Ελλάδα, Київ — 5 €", brand.regular_font)
+    lettering.pieces.cache_clear()
 
 
 def test_long_titles_are_even_and_cut_with_an_ellipsis(brand: brands.Brand) -> None:
