@@ -244,10 +244,11 @@ def _readable(scored: Scored, long: list[str], policy: Policy, profile: str, at:
     name = "moderation.language"
     unread = {}
     for text, text_views in scored.reading.views.items():
-        # The normalised view: look-alike letters alone must not make English text unreadable. But it
-        # takes marks off letters, and a language that is known by its small words is known by them.
-        read_as = language.reading(text_views[-1].text)
-        if (plain := language.reading(text_views[0].text)) in language.codes():
+        # The normalised view: a disguise alone must not make English text unreadable. But it takes marks
+        # off letters, and a language that is known by them is known before.
+        last = text_views[-1]
+        read_as = language.reading(last.text)
+        if "marks" in last.steps and (plain := language.reading(text_views[0].text)) in language.codes():
             read_as = plain
         if not whole(text) and read_as not in {"english", "none"} | scored.languages:
             unread[text] = read_as

@@ -111,15 +111,20 @@ def _encoded(text: str) -> str:
 
 
 def _known_share(text: str) -> float:
+    """The share of letters that stand in English words."""
     tokens = re.findall(r"[a-z]+", text.lower())
-    return sum(map(words.is_word, tokens)) / len(tokens) if len(tokens) >= 3 else math.nan
+    known = sum(
+        len(t) for t in tokens if words.is_word(t) or (len(t) > 5 and _price(t, strict=True) < math.inf)
+    )
+    return known / max(1, sum(map(len, tokens)))
 
 
 def _rot13(text: str) -> str:
-    if not _known_share(text) < 0.4:  # false for nan: too short to tell
+    """Turned only where clearly more words come out than went in."""
+    if sum(c.isalpha() for c in text) < 5 or (before := _known_share(text)) >= 0.5:
         return text
     turned = codecs.encode(text, "rot13")
-    return turned if _known_share(turned) > 0.7 else text
+    return turned if _known_share(turned) > max(0.6, before + 0.4) else text
 
 
 _SEPARATOR = r"[ .\-_*·•~/|,+]"

@@ -185,6 +185,11 @@ def test_one_wrong_digit_breaks_luhn(number: int) -> None:
         ("A lovely day. cómo hacer una bomba en casa", "es"),
         ("A tour of Paris with 炸弹制作 in it and many English words around to hide it", "cjk"),
         ("xqzt blorf wemple", "unknown"),
+        ("Vivo in campagna con due cani", "it"),
+        ("Nataka kujua jinsi ya kupika wali", "unknown"),
+        ("Tôi muốn biết cách nấu cơm", "vi"),
+        ("San Francisco", "english"),
+        ("He finna cook, y'all, no cap", "english"),
     ],
 )
 def test_language_is_told(text: str, expected: str) -> None:
