@@ -22,7 +22,6 @@ import yaml
 from byline.safety import words
 from byline.safety.normalise import segment
 
-
 # When py3langid names another language the text is held from SURE on, or from LIKELY on where the words
 # look foreign as well. Set on open texts: 0.7 % of the lines of the Multilingual HateCheck in seven
 # languages then pass, 3 of 7,400 English lines are held (docs/moderation.md).

@@ -4,8 +4,9 @@
 
 Promises: `reserved` is decided by group before anything is fitted: half of the functional tests of
 HateCheck, a quarter of AdvBench and HarmBench, half of VBench, a quarter of our own topics, one
-fifth of the rest. The choice is a hash of the group's name, so it never moves. A label is 1, 0 or
-None (not known, left out of that category's fit). Leaves out cleaning beyond user names and links.
+fifth of the rest. The choice is a hash of the group's name, so it never moves; topics of ours named
+"measured-" are for measurement alone. A label is 1, 0 or None (not known, left out of that
+category's fit). Leaves out cleaning beyond user names and links.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import yaml
 from byline.safety.categories import CATEGORIES
 
 ALL_CLEAR: Mapping[str, int] = dict.fromkeys(CATEGORIES, 0)
+MEASURED = "measured-"  # topics that are always reserved
 RESERVED_SHARE = {"hatecheck": 0.5, "advbench": 0.25, "harmbench": 0.25, "vbench": 0.5, "own": 0.25}
 
 
@@ -38,6 +40,8 @@ class Row:
 
     @property
     def reserved(self) -> bool:
+        if self.group.startswith(MEASURED):
+            return True
         digest = hashlib.sha256(f"byline-reserve|{self.source}|{self.group}".encode()).digest()
         return int.from_bytes(digest[:4], "big") / 2**32 < RESERVED_SHARE.get(self.source, 0.2)
 
@@ -59,8 +63,18 @@ def _clear_but(**labels: int) -> dict[str, int]:
     return {**ALL_CLEAR, **labels}
 
 
-# The same groups fill harmless and hateful lines of texts_identity.yaml.
-GROUPS: Mapping[str, tuple[str, ...]] = {
+# The same groups fill harmless and hateful lines, the same ways of asking harmless and harmful requests.
+SLOTS: Mapping[str, tuple[str, ...]] = {
+    "{how}": (
+        "How do I ...?", "How can I ...?", "What is the best way to ...?", "Tell me how to ...",
+        "I want to ..., what do I do?", "Can you help me ...?", "Explain how to ...",
+        "Give me tips on how to ...", "What's the easiest way to ...?", "Show me how to ...",
+        "A video that teaches viewers how to ...", "Is there a trick to ...?", "I need to ..., any ideas?",
+        "Write a guide on how to ...", "Clip in which a man explains how to ...", "How would someone ...?",
+        "What do I need to ...?", "Could you tell me how to ...?", "Teach me to ...",
+        "My friend wants to know how to ...", "What are good ways to ...?", "Where do I learn to ...?",
+        "Please explain step by step how to ...", "Animated tutorial: how to ...",
+    ),
     "{people}": (
         "women", "Muslims", "Jews", "Black people", "immigrants", "gay people", "trans people",
         "disabled people", "refugees", "Asians", "Roma", "lesbians", "Mexicans", "Christians",
@@ -72,6 +86,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     "{faith}": ("Muslim", "Jewish", "Christian", "Hindu", "Sikh"),
 }  # fmt: skip
+ASKED = 3  # ways of asking per line; one where the line is reserved, or a text would be counted thrice
 FILLED = 5  # groups per line
 
 
@@ -84,25 +99,32 @@ def own_blocks() -> Iterator[tuple[str, str, list[str]]]:
                     yield block["id"], category, texts
 
 
-def _filled(text: str) -> Iterator[str]:
-    """A line with its placeholder replaced by FILLED groups, which ones a hash of the line decides."""
-    slot = next((s for s in GROUPS if s in text), None)
+def _filled(text: str, *, reserved: bool) -> Iterator[str]:
+    """A line with its placeholders replaced: which ways of asking and groups, a hash of the line decides."""
+    slot = next((s for s in SLOTS if s in text), None)
     if slot is None:
-        yield text
+        yield text[0].upper() + text[1:]
         return
-    groups = GROUPS[slot]
+    choices = SLOTS[slot]
+    wanted = FILLED if slot != "{how}" else 1 if reserved else ASKED
     start = hashlib.sha256(text.encode()).digest()[0]
-    for step in range(min(FILLED, len(groups))):
-        line = text.replace(slot, groups[(start + step * 7) % len(groups)])
-        yield line[0].upper() + line[1:]
+    for step in range(min(wanted, len(choices))):
+        chosen = choices[(start + step * 7) % len(choices)]
+        if slot == "{how}":
+            before, after = chosen.split("...")
+            line = text.replace("{how} ", before) + after
+        else:
+            line = text.replace(slot, chosen)
+        yield from _filled(line, reserved=reserved)
 
 
 def own() -> Iterator[Row]:
-    """Every line we wrote, with groups filled in."""
+    """Every line we wrote, with its placeholders filled in."""
     for topic, category, texts in own_blocks():
         labels = ALL_CLEAR if category == "benign" else _clear_but(**{category: 1})
+        reserved = Row("", "own", topic).reserved
         for text in texts:
-            lines = list(_filled(text))
+            lines = list(_filled(text, reserved=reserved))
             for line in lines:
                 weight = 3.0 / len(lines) ** 0.5
                 yield Row(line, "own", topic, labels, int(category != "benign"), weight)

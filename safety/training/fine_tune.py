@@ -63,7 +63,7 @@ def tune(data: Path, out: Path, write: Callable[[str], Any]) -> None:
     steps = EPOCHS * -(-len(rows) // BATCH)
     write(f"{len(rows)} texts, {steps} steps\n")
     step, total = 0, 0.0
-    for epoch in range(EPOCHS):
+    for _ in range(EPOCHS):
         upper.train()
         for chosen in _batches([len(h) for h in lower], rng):
             for group in optimiser.param_groups:
@@ -81,7 +81,8 @@ def tune(data: Path, out: Path, write: Callable[[str], Any]) -> None:
             torch.nn.utils.clip_grad_norm_([p for g in groups for p in g["params"]], 1.0)
             optimiser.step()
             step, total = step + 1, total + float(loss)
-        write(f"epoch {epoch + 1}: mean loss {total / step:.4f}\n")
+            if step % 100 == 0:
+                write(f"step {step}: mean loss {total / step:.4f}\n")
     out.mkdir(parents=True, exist_ok=True)
     save_file(upper.state_dict(), str(out / "upper.safetensors"))
 

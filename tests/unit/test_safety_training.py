@@ -70,7 +70,7 @@ def test_a_topic_is_reserved_as_a_whole_and_about_a_quarter_is() -> None:
 
 def test_every_group_stands_on_both_sides() -> None:
     """A group named only in hateful lines would itself become a sign of hate."""
-    counts = {group: [0, 0] for group in datasets.GROUPS["{people}"]}
+    counts = {group: [0, 0] for group in datasets.SLOTS["{people}"]}
     for row in datasets.own():
         for group, sides in counts.items():
             if group.lower() in row.text.lower().split() or f" {group.lower()} " in f" {row.text.lower()} ":
