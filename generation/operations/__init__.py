@@ -4,25 +4,43 @@
 the facts for evidence and manifest. Adding an operation is a function of the type `Run` and a line below.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from byline.audit.base.errors import InvalidInput
 from byline.generation.engines.base import VideoEngine
-from byline.generation.operations import plain
+from byline.generation.operations import between, continuing, depicted, editing, plain, rhythm
 from byline.generation.operations.base import (
+    COMPOSITE,
     Brief,
-    CheckCancelled,
     Inputs,
     Made,
     OperationSpec,
-    Progress,
     require_inputs,
 )
+from byline.generation.operations.work import Work
 
 __all__ = ["OPERATIONS", "Brief", "Inputs", "Made", "OperationSpec", "make"]
 
-OPERATIONS: Mapping[str, OperationSpec] = MappingProxyType({"text_to_video": plain.TEXT_TO_VIDEO})
+OPERATIONS: Mapping[str, OperationSpec] = MappingProxyType(
+    {
+        "text_to_video": plain.TEXT_TO_VIDEO,
+        "still": plain.STILL,
+        "image_to_video": continuing.IMAGE_TO_VIDEO,
+        "first_last_frame": continuing.FIRST_LAST_FRAME,
+        "extend": continuing.EXTEND,
+        "long_video": continuing.LONG_VIDEO,
+        "interpolate": between.INTERPOLATE,
+        "infill": between.INFILL,
+        "video_to_video": editing.VIDEO_TO_VIDEO,
+        "restyle": editing.RESTYLE,
+        "modify_region": editing.MODIFY_REGION,
+        "expand_canvas": editing.EXPAND_CANVAS,
+        "propagate_edit": editing.PROPAGATE_EDIT,
+        "music_cuts": rhythm.MUSIC_CUTS,
+        "audio_pulse": rhythm.AUDIO_PULSE,
+    }
+)
 
 
 def make(
@@ -30,17 +48,28 @@ def make(
     engine: VideoEngine,
     brief: Brief,
     inputs: Inputs,
-    progress: Progress,
-    check_cancelled: CheckCancelled,
+    progress: Callable[[float], None],
+    check_cancelled: Callable[[], None],
 ) -> Made:
     """Run the operation called `name`, one of OPERATIONS. `progress` gets 0..1, rising.
 
-    Raises InvalidInput for an unknown name, missing or unusable inputs and what the engine cannot do;
-    EngineFailed and MissingWeights as the engine does; whatever `check_cancelled` raises.
+    The facts hold, beside the operation's own: "operation"; "digital_source_type" of the result; "drawn",
+    whether people in it can only be the engine's pictograms. Raises InvalidInput for an unknown name,
+    missing or unusable inputs and what the engine cannot do; DepictedPerson; EngineFailed and
+    MissingWeights as the engine does; whatever `check_cancelled` raises.
     """
     if name not in OPERATIONS:
         raise InvalidInput("there is no such operation", help=f"Operations: {', '.join(OPERATIONS)}.")
     spec = OPERATIONS[name]
     require_inputs(name, spec, inputs)
+    depicted.require_unchanged(brief, inputs)
     check_cancelled()
-    return spec.run(engine, brief, inputs, progress, check_cancelled)
+    made = spec.run(Work(engine, brief, progress, check_cancelled), inputs)
+    progress(1.0)
+    shown = any(p is not None for p in (inputs.first, inputs.last, inputs.clip)) or bool(inputs.references)
+    general = {
+        "operation": name,
+        "digital_source_type": COMPOSITE if shown else spec.source_type,
+        "drawn": engine.info.drawn and not shown,
+    }
+    return Made(made.shots, made.fps, general | dict(made.facts))

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from byline.audit.base.errors import InvalidInput
-from byline.generation.engines.base import VideoEngine
 
-Progress = Callable[[float], None]
-CheckCancelled = Callable[[], None]
+if TYPE_CHECKING:
+    from byline.generation.operations.work import Work
 
 GENERATED = "trainedAlgorithmicMedia"  # IPTC digital source types, without their address
 COMPOSITE = "compositeWithTrainedAlgorithmicMedia"
@@ -58,7 +57,7 @@ class Made:
     facts: Mapping[str, Any]
 
 
-Run = Callable[[VideoEngine, Brief, Inputs, Progress, CheckCancelled], Made]
+Run = Callable[["Work", Inputs], Made]
 
 
 @dataclass(frozen=True)
