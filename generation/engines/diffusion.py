@@ -7,10 +7,12 @@ serves text-to-video, image-to-video and whatever else the entry lists.
 
 from __future__ import annotations
 
+import gc
 import inspect
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
@@ -21,11 +23,15 @@ from byline.audit.base import heavy
 from byline.audit.base.errors import ConfigurationError, InvalidInput
 from byline.generation.engines import config as settings
 from byline.generation.engines import (
+    decoding,
+    embeddings,
     families,
     loras,
     options,
     pictures,
+    pool,
     presets,
+    previews,
     registry,
     watching,
     weights,
@@ -35,6 +41,7 @@ from byline.generation.engines.base import (
     EngineFailed,
     EngineInfo,
     Operation,
+    Preview,
     VideoTask,
     never_cancelled,
     no_progress,
@@ -47,6 +54,7 @@ from byline.generation.engines.weights import WeightsChanged
 
 NAME = "DiffusionEngine"
 MAX_STEPS, MAX_SIDE = 200, 4096  # bounds on what one task may cost
+_BATCHED = frozenset({Operation.TEXT_TO_VIDEO, Operation.TEXT_TO_IMAGE})
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,7 @@ class DiffusionEngine:
         self._lock = threading.Lock()
         self._pipelines: dict[Operation, Any] = {}
         self._record: dict[str, Any] = {}
+        self._embeddings = embeddings.Count()
 
     def _check(self) -> None:
         c, e = self.config, self.entry
@@ -142,44 +151,117 @@ class DiffusionEngine:
         progress: Callable[[float], None] = no_progress,
         check_cancelled: Callable[[], None] = never_cancelled,
     ) -> np.ndarray:
-        operation = operation_of(task)
-        call = self._call(operation)
-        arguments = self._arguments(task, operation, call)
+        return self.generate_many([task], progress, check_cancelled)[0]
+
+    def stream(
+        self,
+        task: VideoTask,
+        progress: Callable[[float], None] = no_progress,
+        check_cancelled: Callable[[], None] = never_cancelled,
+        preview: Preview | None = None,
+    ) -> Iterator[np.ndarray]:
+        self._arguments([task])  # what is wrong with the task is said before a thread begins
+
+        def start(check_consumer: Callable[[], None]) -> Generator[np.ndarray, None, None]:
+            def check() -> None:
+                check_cancelled()
+                check_consumer()
+
+            with closing(self._pieces([task], progress, check, preview)) as pieces:
+                for (piece,) in pieces:
+                    yield piece
+
+        return decoding.ahead(start)
+
+    @property
+    def batch(self) -> int:
+        return self.config.BATCH
+
+    def generate_many(
+        self,
+        tasks: Sequence[VideoTask],
+        progress: Callable[[float], None] = no_progress,
+        check_cancelled: Callable[[], None] = never_cancelled,
+    ) -> list[np.ndarray]:
+        pieces = list(self._pieces(tasks, progress, check_cancelled))
+        return [np.concatenate([piece[number] for piece in pieces]) for number in range(len(tasks))]
+
+    def _pieces(
+        self,
+        tasks: Sequence[VideoTask],
+        progress: Callable[[float], None],
+        check_cancelled: Callable[[], None],
+        preview: Preview | None = None,
+    ) -> Generator[list[np.ndarray], None, None]:
+        """The frames of equal tasks as they are decoded, one array for each task."""
+        operation, arguments = operation_of(tasks[0]), self._arguments(tasks)
         check_cancelled()
-        with self._lock:
-            torch = heavy.load("torch")
-            pipeline = self._pipeline(operation)
-            if self.entry.family.guider:
-                guidance = self._guidance(task)
-                pipeline.guider = pipeline.guider.new(guidance_scale=guidance)
-            self._record |= {
-                "operation": operation.value,
-                "prompt_heeded": "prompt" in call.names,
-                **_tokens(pipeline, task.prompt if "prompt" in call.names else "", arguments),
-            }
-            arguments["generator"] = torch.Generator("cpu").manual_seed(task.seed)
-            arguments |= watching.arguments(
-                pipeline, arguments["num_inference_steps"], progress, check_cancelled
-            )
-            try:
-                made = pipeline(**arguments, output_type="np")
-            except torch.cuda.OutOfMemoryError as error:
-                torch.cuda.empty_cache()
-                raise EngineFailed(
-                    f"{self.entry.id} ran out of GPU memory",
-                    help="Ask for a smaller size or fewer frames, or set OFFLOAD or VAE_TILING.",
-                ) from error
-            finally:  # a clip that was stopped leaves nothing in step caches and on the GPU for the next
-                for loaded in self._pipelines.values():
-                    loaded.maybe_free_model_hooks()
-        check_cancelled()
-        frames = np.asarray(made.images if operation in STILLS else made.frames[0], dtype=np.float32)
-        if not np.isfinite(frames).all():
-            raise EngineFailed("the model gave values that are not numbers")
-        if frames.max() == frames.min():  # what half precision that overflowed looks like
+        darkest, lightest = 255, 0
+        with (
+            pool.shared.using(self),
+            self._lock,
+            closing(self._run(operation, arguments, tasks, progress, check_cancelled, preview)) as run,
+        ):
+            for piece in run:
+                darkest = min(darkest, *(int(clip.min()) for clip in piece))
+                lightest = max(lightest, *(int(clip.max()) for clip in piece))
+                yield piece
+                check_cancelled()
+        if lightest == darkest:  # what half precision that overflowed looks like
             raise EngineFailed("the model gave an empty picture", help="Try another DTYPE or size.")
         progress(1.0)
-        return (np.clip(frames, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
+
+    def _run(
+        self,
+        operation: Operation,
+        arguments: dict[str, Any],
+        tasks: Sequence[VideoTask],
+        progress: Callable[[float], None],
+        check_cancelled: Callable[[], None],
+        preview: Preview | None,
+    ) -> Generator[list[np.ndarray], None, None]:
+        torch, pipeline, call = heavy.load("torch"), self._pipeline(operation), self._call(operation)
+        steps = arguments["num_inference_steps"]
+        if self.entry.family.guider:
+            pipeline.guider = pipeline.guider.new(guidance_scale=self._guidance(tasks[0]))
+        self._record |= {
+            "operation": operation.value,
+            "prompt_heeded": "prompt" in call.names,
+            "batch": len(tasks),
+            "steps": steps,
+            **_tokens(pipeline, tasks[0].prompt if "prompt" in call.names else "", arguments),
+        }
+        generators = [torch.Generator("cpu").manual_seed(task.seed) for task in tasks]
+        arguments = arguments | {"generator": generators if len(tasks) > 1 else generators[0]}
+        in_pieces = decoding.in_pieces(pipeline, operation, self._record["offload"])
+        seen = previews.Previews(pipeline, preview if in_pieces else None, torch)
+        arguments |= watching.arguments(pipeline, steps, progress, check_cancelled, seen.after_step)
+        adapters = [f"{adapter.sha256} x {adapter.strength}" for adapter in self.info.adapters]
+        identity = " ".join([self.info.weights_sha256, *adapters, str(self._record["dtype"])])
+        embeddings.remember(pipeline, self.entry.family.encoders, identity, self._embeddings)
+        before = replace(self._embeddings)
+        try:
+            with seen:
+                made = pipeline(**arguments, output_type="latent" if in_pieces else "np")
+            self._record["prompt_embeddings"] = {
+                "from_cache": self._embeddings.hits - before.hits,
+                "computed": self._embeddings.misses - before.misses,
+            }
+            if in_pieces:
+                yield from decoding.pieces(pipeline.vae, made.frames, torch)
+            else:
+                found = made.images if operation in STILLS else made.frames
+                clips = np.asarray(found)[:, None] if operation in STILLS else found
+                yield [decoding.to_bytes(clip) for clip in clips]
+        except torch.cuda.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            raise EngineFailed(
+                f"{self.entry.id} ran out of GPU memory",
+                help="Ask for a smaller size or fewer frames, or set OFFLOAD or VAE_TILING.",
+            ) from error
+        finally:  # a clip that was stopped leaves nothing in step caches and on the GPU for the next
+            for loaded in self._pipelines.values():
+                loaded.maybe_free_model_hooks()
 
     def _call(self, operation: Operation) -> Call:
         if operation not in self.entry.operations:
@@ -189,8 +271,23 @@ class DiffusionEngine:
             )
         return self.entry.family.calls[operation]
 
-    def _arguments(self, task: VideoTask, operation: Operation, call: Call) -> dict[str, Any]:
+    def _arguments(self, tasks: Sequence[VideoTask]) -> dict[str, Any]:
         """The pipeline's arguments, checked. Raises InvalidInput; loads nothing."""
+        operation = operation_of(tasks[0])
+        call = self._call(operation)
+        first, *others = (self._arguments_of(task, operation, call) for task in tasks)
+        if not others:
+            return first
+        own = {call.names[name] for name in ("prompt", "negative_prompt") if name in call.names}
+        if operation not in _BATCHED or any(_equal(first, own) != _equal(other, own) for other in others):
+            raise InvalidInput(
+                "these tasks cannot go through the model together",
+                help="They may differ in prompt, negative prompt and seed, and take words alone.",
+            )
+        several = {name: [each.get(name, "") for each in (first, *others)] for name in own}
+        return first | {name: values for name, values in several.items() if any(values)}
+
+    def _arguments_of(self, task: VideoTask, operation: Operation, call: Call) -> dict[str, Any]:
         e = self.entry
         require_known(task, families.controls(e.family, operation) - set(e.refuses), e.id)
         if "prompt" in call.names and not task.prompt.strip():
@@ -244,6 +341,32 @@ class DiffusionEngine:
         return all(0 < side <= MAX_SIDE and side % step == 0 for side in (width, height))
 
     # ------------------------------------------------------------------ loading
+
+    @property
+    def place(self) -> str:
+        return self.config.device(heavy.load("torch"))
+
+    @property
+    def needs_gib(self) -> float:
+        """The registry's figure on a GPU; on a CPU the weights, twice where they are widened."""
+        if self.place != "cpu":
+            return self.entry.vram_gib
+        wide = 2 if self.config.dtype(self.entry, "cpu") == "float32" != self.entry.dtype else 1
+        return wide * weights.read_lock(self.entry).weight_bytes / 2**30
+
+    @property
+    def is_loaded(self) -> bool:
+        return bool(self._pipelines)
+
+    def load(self) -> None:
+        with self._lock:
+            self._pipeline(self.entry.operations[0])
+
+    def unload(self) -> None:
+        with self._lock:
+            self._pipelines.clear()
+            gc.collect()
+            heavy.load("torch").cuda.empty_cache()  # nothing without a GPU
 
     def _pipeline(self, operation: Operation) -> Any:
         """The pipeline of one operation. The entry's first one is loaded; others share its parts and
@@ -301,10 +424,12 @@ class DiffusionEngine:
             pipeline.scheduler = scheduler.from_config(pipeline.scheduler.config, **chosen)
         pipeline.set_progress_bar_config(disable=True)
         loras.apply(pipeline, self._loras)
+        lossy = [f"few steps by the LoRA {a.name}" for a, _ in self._loras if a.distilled]
         self._record = options.apply(pipeline, e, self.config, torch) | {
             "pipeline": kind.__name__,
             "libraries": {name: version(name) for name in ("torch", "diffusers", "transformers")},
         }
+        self._record["lossy"] += lossy
         return pipeline
 
 
@@ -340,6 +465,11 @@ def _tokens(pipeline: Any, prompt: str, arguments: Mapping[str, Any]) -> dict[st
         return {}
     read, length = max(found)
     return {"prompt_tokens": length, "prompt_tokens_read": read}
+
+
+def _equal(arguments: Mapping[str, Any], own: set[str]) -> dict[str, Any]:
+    """What tasks of one batch have in common."""
+    return {name: value for name, value in arguments.items() if name not in own}
 
 
 def _same(value: Any) -> Any:

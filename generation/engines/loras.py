@@ -20,6 +20,7 @@ from byline.generation.engines.registry import ModelEntry
 from byline.generation.engines.weights import WeightsChanged
 
 _KEYS = {"NAME", "PATH", "SHA256", "LICENCE"}
+_MAY = {"STRENGTH", "DISTILLED"}  # DISTILLED: made for a few steps, which trades quality for time
 
 
 def read(entries: Sequence[Any], model: ModelEntry) -> tuple[tuple[Adapter, Path], ...]:
@@ -30,12 +31,17 @@ def read(entries: Sequence[Any], model: ModelEntry) -> tuple[tuple[Adapter, Path
         )
     found: list[tuple[Adapter, Path]] = []
     for given in entries:
-        if not isinstance(given, dict) or not _KEYS <= set(given) <= _KEYS | {"STRENGTH"}:
+        if not isinstance(given, dict) or not _KEYS <= set(given) <= _KEYS | _MAY:
             raise ConfigurationError(
-                "an entry of LORAS holds NAME, PATH, SHA256, LICENCE and perhaps STRENGTH", help=CORRECT
+                "an entry of LORAS holds NAME, PATH, SHA256, LICENCE and perhaps STRENGTH and DISTILLED",
+                help=CORRECT,
             )
         adapter = Adapter(
-            str(given["NAME"]), str(given["SHA256"]), float(given.get("STRENGTH", 1.0)), str(given["LICENCE"])
+            str(given["NAME"]),
+            str(given["SHA256"]),
+            float(given.get("STRENGTH", 1.0)),
+            str(given["LICENCE"]),
+            given.get("DISTILLED", False) is True,
         )
         path = Path(given["PATH"]).expanduser()
         named = re.fullmatch(r"[A-Za-z0-9_-]{1,64}", adapter.name) and adapter.licence

@@ -8,7 +8,11 @@ from typing import Any
 
 
 def arguments(
-    pipeline: Any, steps: int, progress: Callable[[float], None], check_cancelled: Callable[[], None]
+    pipeline: Any,
+    steps: int,
+    progress: Callable[[float], None],
+    check_cancelled: Callable[[], None],
+    looked_at: Callable[[int, int], None] = lambda done, steps: None,
 ) -> dict[str, Any]:
     """The arguments that make the pipeline report and stop, in whichever of three ways it can.
 
@@ -23,6 +27,7 @@ def arguments(
         done += 1
         progress(min(done / (steps + 1), 0.99))  # the last share is the decoder's
         check_cancelled()
+        looked_at(done, steps)
 
     def after_step(_: Any, __: int, ___: Any, kept: dict[str, Any]) -> dict[str, Any]:
         step()

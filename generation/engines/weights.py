@@ -60,6 +60,10 @@ class Lock:
         """The revision of the model itself: a commit, or a digest where it came from a folder."""
         return self.sources[""].rpartition("@")[2]
 
+    @property
+    def weight_bytes(self) -> int:
+        return sum(file.size for path, file in self.files.items() if path.endswith(_WEIGHTS))
+
     def digest(self, *folders: str) -> str:
         """SHA-256 over paths and SHA-256 of the weights, all of them or those in these folders.
 
