@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from byline.audit.base.errors import InvalidInput
+from byline.generation.controls import registry
 from byline.generation.models import MAX_SECONDS, MAX_SEED
 from byline.generation.sound import scoring
 
@@ -23,13 +24,11 @@ MAX_LENGTHS = {
 }
 MAX_REFERENCES = 8
 REFERENCE_KINDS = {"voice", "face"}
-# option -> (type, lowest, highest); text options: (str, longest, None)
+# option -> (type, lowest, highest); text options: (str, shortest, longest). Controls over the pictures have
+# a register of their own: controls/registry.py.
 _OPTIONS: dict[str, tuple[type, float, float]] = {
     "width": (int, 128, 1920),
-    "height": (int, 96, 1080),
-    "fps": (int, 8, 30),
-    "steps": (int, 1, 100),
-    "guidance": (float, 0.0, 20.0),
+    "height": (int, 96, 1920),
     "shots": (int, 1, 12),
     "rate": (int, 80, 400),  # speech, words per minute
     "pitch": (int, 0, 99),
@@ -98,11 +97,18 @@ def references(value: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
 
 
 def options(value: Mapping[str, Any]) -> dict[str, Any]:
-    """The technical options. InvalidInput for an unknown one or one out of its bounds."""
+    """The technical options, as they are stored. InvalidInput for an unknown one or one out of its bounds."""
+    if not isinstance(value, Mapping):
+        raise InvalidInput("options is a mapping of names to values.")
+    found = dict(value)
     for name, given in value.items():
+        if name in registry.CONTROLS:
+            found[name] = registry.check(name, given)
+            continue
         if name not in _OPTIONS:
             raise InvalidInput(
-                "There is an option that Byline does not know.", help=f"Options: {', '.join(_OPTIONS)}."
+                "There is an option that Byline does not know.",
+                help=f"Options: {', '.join([*_OPTIONS, *registry.CONTROLS])}.",
             )
         kind, low, high = _OPTIONS[name]
         if isinstance(given, bool) or not isinstance(given, int | float if kind is float else kind):
@@ -110,8 +116,22 @@ def options(value: Mapping[str, Any]) -> dict[str, Any]:
         size: Any = len(given) if isinstance(given, str) else given
         if not low <= size <= high:
             raise InvalidInput(f"Option {name} is between {low} and {high}.")
+    _sizes(found)
+    scoring.check(found)
+    return found
+
+
+def _sizes(found: dict[str, Any]) -> None:
+    """Fill in what an aspect says, and refuse a size that it contradicts or that cannot be encoded."""
+    if "aspect" in found:
+        width, height = registry.ASPECTS[found["aspect"]]
+        if "width" not in found and "height" not in found:
+            found |= {"width": width, "height": height}
+        given = found.get("width", 0) * height, found.get("height", 0) * width
+        if abs(given[0] - given[1]) > 2 * max(width, height):
+            raise InvalidInput("width and height are not of the aspect that is asked for.")
     for name in ("width", "height"):
-        if value.get(name, 0) % 2:
+        if found.get(name, 0) % 2:
             raise InvalidInput(f"Option {name} is even: H.264 with 4:2:0 colour has no odd sizes.")
-    scoring.check(value)
-    return dict(value)
+    if found.get("width", 1280) * found.get("height", 720) > 1920 * 1080:
+        raise InvalidInput("A picture has at most 1920 x 1080 pixels, upright or across.")

@@ -11,6 +11,7 @@ from byline.generation.contracts import Stage
 from byline.generation.stages.consent import consent
 from byline.generation.stages.debias import debias
 from byline.generation.stages.engine import engine
+from byline.generation.stages.inputs import inputs
 from byline.generation.stages.marking import watermark
 from byline.generation.stages.ready import ready
 from byline.generation.stages.record import fingerprint, log, prove
@@ -26,8 +27,9 @@ STAGES: tuple[Stage, ...] = (
     Stage("consent", consent, "light", weight=0.2),
     Stage("debias", debias, "light", weight=0.2),
     # Make it, look at it, mark it before it touches the disk.
+    Stage("inputs", inputs, "gpu", gives=("inputs",), weight=0.2),
     Stage("speech", speech, "gpu", gives=("speech",)),
-    Stage("engine", engine, "gpu", gives=("shots",), weight=12.0),
+    Stage("engine", engine, "gpu", needs=("inputs",), gives=("shots",), weight=12.0),
     Stage("screen", screen, "gpu", needs=("shots", "speech"), weight=2.0),
     Stage("watermark", watermark, "gpu", needs=("shots", "speech"), weight=5.0),
     # Write down what it is, bind that to the bytes, and find it there again.

@@ -20,8 +20,10 @@ from byline.audit.base import conf
 from byline.audit.base.errors import BylineError, InvalidInput
 from byline.generation import brands, intake, publication, rewrites, states, store, verdict
 from byline.generation.compose import film_seconds, overlays
-from byline.generation.films.rows import Film
+from byline.generation.controls import requests as controls
+from byline.generation.films.rows import Film, FilmStep
 from byline.generation.films.scenes import joined
+from byline.generation.inputs import roles
 from byline.generation.models import GenerationRequest
 from byline.generation.states import State
 from byline.generation.transitions import move
@@ -57,6 +59,8 @@ def submit(
     debias: bool = True,
     references: Sequence[Mapping[str, str]] = (),
     options: Mapping[str, Any] | None = None,
+    operation: str = controls.DEFAULT,
+    inputs: Mapping[str, Any] | None = None,
     rewrite: uuid.UUID | str | None = None,
     edited_prompt: str = "",
     debias_reason: str = "",
@@ -67,7 +71,9 @@ def submit(
     """Accept a request: row in state `submitted` plus audit entry, then wake the light worker.
 
     `requester` names who asks, e.g. "user:7" or "cli". `seed` None draws one. `references` name
-    voices or faces, checked against consents later. `options` are those of intake.py. `rewrite` is the
+    voices or faces, checked against consents later. `options` are those of intake.py. `operation` is one
+    of byline.generation.operations and `inputs` maps its inputs to ids of what the requester uploaded
+    (inputs/roles.py). `rewrite` is the
     proposal (rewrites.propose) that the editor accepts, edits (`edited_prompt`) or refuses (`debias`
     False); the last two need `debias_reason`. A `film` comes with the `scenes` of a checked storyboard, in
     place of prompt, voice-over and seconds (films/authoring.py). Raises ProposalGone, ReasonNeeded,
@@ -105,8 +111,11 @@ def submit(
         edited_prompt=intake.text("edited_prompt", edited_prompt),
         debias_reason=intake.text("reason", debias_reason),
         references=intake.references(references),
+        operation=operation,
         options=intake.options(options or {}),
     )
+    row.inputs = roles.resolve(inputs or {}, operation, requester, row.options)
+    controls.require(row)
     with transaction.atomic():
         row.save(force_insert=True)
         log.append("generation.submitted", subject=row.subject, actor=requester, payload=_submission(row))
@@ -127,6 +136,7 @@ def _submission(row: GenerationRequest) -> dict[str, Any]:
         "seed": str(row.seed),
         "profile": row.profile,
         "debias": row.debias,
+        **controls.logged(row),
     }
 
 
@@ -260,6 +270,7 @@ def readmit(
             "seed",
         ]
         copied += ("seconds", "profile", "debias", "edited_prompt", "debias_reason", "options")
+        copied += ("operation", "inputs")
         copied += ("film", "scenes")
         row = GenerationRequest(**{name: getattr(old, name) for name in copied})
         row.releases = [*old.releases, {**lifted, "at": timezone.now().isoformat()}]
@@ -296,6 +307,9 @@ def publish(request_id: uuid.UUID | str, actor: str) -> GenerationRequest:
         row = _locked(request_id)
         if row.state != State.READY:
             raise NotReady(f"A clip that is {row.state} cannot be published.")
+        approved = FilmStep.objects.filter(request=row, state=FilmStep.State.APPROVED)
+        if row.film_id and not approved.exists():
+            raise NotReady("Nobody has approved this film.", help="Approve its step assemble first.")
     # Seconds of work, so outside the transaction; the state is checked again below.
     publication.verify_stored(row)
     with transaction.atomic():

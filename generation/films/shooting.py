@@ -5,7 +5,7 @@ worker that dies afterwards leaves the record of what it made. What was kept is 
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,16 +17,36 @@ from byline.generation.engines.base import VideoEngine
 from byline.generation.films import kept, scenes
 
 OPERATION = "text_to_video"
+# Options that no frame depends on: a film with another voice or other music has the same shots.
+_HEARD = frozenset(
+    {
+        "language",
+        "voice",
+        "rate",
+        "pitch",
+        "music",
+        "music_maker",
+        "effects",
+        "loudness",
+        "narration",
+        "restore",
+    }
+)
 
 
-def shoot(request: Any, artefact: Artefact, engine: VideoEngine, wordings: list[str]) -> list[np.ndarray]:
-    """The shots of all scenes in their order, uint8 (T, h, w, 3) at the engine's rate. Raises what the
-    engine raises; what was done by then is kept."""
+def shoot(
+    request: Any,
+    artefact: Artefact,
+    engine: VideoEngine,
+    wordings: list[str],
+    controls: Mapping[str, Any],
+) -> list[np.ndarray]:
+    """The shots of all scenes in their order, uint8 (T, h, w, 3) at the engine's rate. `controls` are those
+    of the operation's brief. Raises what the engine raises; what was done by then is kept."""
     frames: list[np.ndarray] = []
     info, total = engine.info, len(wordings)
     configured = conf.get("VIDEO_ENGINES").get(request.options.get("engine", "default"), {})
-    spec = operations.OPERATIONS[OPERATION]
-    controls = {name: value for name, value in request.options.items() if name in spec.controls}
+    steering = {name: value for name, value in request.options.items() if name not in _HEARD}
     for number, (scene, text) in enumerate(zip(scenes.of(request), wordings, strict=True)):
         brief = operations.Brief(
             prompt=text,
@@ -35,7 +55,7 @@ def shoot(request: Any, artefact: Artefact, engine: VideoEngine, wordings: list[
             seconds=info.frames / info.fps,  # the engine's own: composing gives a shot its time
             controls={**controls, "shots": 1},
         )
-        key = kept.key_of(brief, info, configured)
+        key = kept.key_of(brief, info, configured, steering)
         artefact.check_cancelled()
         shot, source = kept.read(request.film_id, key), "kept"
         if shot is None:

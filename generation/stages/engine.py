@@ -1,59 +1,56 @@
 """engine: the pictures. Gives `shots`, a list of uint8 RGB arrays (T, h, w, 3), to the later stages."""
 
-import math
 from typing import Any
 
 from byline.generation.contracts import Artefact, Outcome, Verdict
 from byline.generation.films import scenes
 from byline.generation.stages.debias import drawn_prompt
-
-MAX_SHOTS = 4  # a longer clip shows its shots longer; see compose
+from byline.generation.stages.inputs import Given
 
 
 def engine(request: Any, artefact: Artefact) -> Outcome:
-    """Make the shots of the clip from the debiased prompt, in other words where the installation has a
-    prompt expander; the n-th with seed + n."""
+    """Carry out the request's operation with its controls: the debiased prompt, in other words where the
+    installation has a prompt expander, and in the style asked for."""
     from byline.generation import engines, expansion, measuring
-    from byline.generation.engines import VideoTask
+    from byline.generation.controls import fitting, shots, styles
 
     chosen = engines.load(request.options.get("engine", "default"))
-    info = chosen.info
-    wanted = math.ceil(request.seconds / (info.frames / info.fps))
-    count = request.options.get("shots") or min(wanted, MAX_SHOTS)
+    given: Given = artefact.memory["inputs"]
+    fitted = fitting.fit(
+        chosen,
+        request.options,
+        request.operation,
+        seconds=shots.shown_seconds(request.seconds, request.brand),
+        negative_prompt=bool(artefact.produced["normalise"]["negative_prompt"]),
+    )
     prompt = drawn_prompt(artefact)
     texts = scenes.lines(request, prompt) if request.scenes else [prompt]
     worded = [expansion.expand(request, text) for text in texts]
-    shots = _film(request, artefact, chosen, worded) if request.scenes else []
-    for number in range(0 if request.scenes else count):
-
-        def progress(fraction: float, number: int = number) -> None:
-            artefact.progress((number + fraction) / count, f"shot {number + 1} of {count}")
-
-        artefact.check_cancelled()
-        task = VideoTask(
-            prompt=worded[0].text,
-            negative_prompt=artefact.produced["normalise"]["negative_prompt"],
-            seed=(request.seed + number) % 2**63,
-            guidance=request.options.get("guidance"),
-            steps=request.options.get("steps"),
-        )
-        shots.append(chosen.generate(task, progress, artefact.check_cancelled))
-    artefact.memory["shots"] = shots
-    final = "\n".join(wording.text for wording in worded)
-    lossy = chosen.record.get("lossy", ())
+    styled = [styles.worded(wording.text, request.options.get("style")) for wording in worded]
+    if request.scenes:
+        made, fps, facts = _film(request, artefact, fitted, styled)
+    else:
+        made, fps, facts = _operation(request, artefact, fitted, styled[0], given)
+    made, controls = fitted.finish(made, seed=request.seed, mask=given.brush)
+    artefact.memory["shots"] = made
+    final = "\n".join(styled)
+    info, record = fitted.engine.info, dict(chosen.record)
+    lossy = record.get("lossy", ())
     return Outcome(
         Verdict.ALLOW,
         checks=tuple(check for wording in worded for check in wording.checks),
         evidence={
-            "shots": len(shots),
-            "frames": sum(len(shot) for shot in shots),
-            "settings": dict(chosen.record),
+            "shots": len(made),
+            "frames": sum(len(shot) for shot in made),
+            "settings": record,
             "expansion": ", ".join(sorted({wording.why for wording in worded})),
+            "operation": {"name": request.operation, **facts},
+            "controls": controls,
         },
         produces={
-            "expanded_prompt": final if any(wording.expanded for wording in worded) else "",
+            "expanded_prompt": final if final != "\n".join(texts) else "",
             "role": f"moving pictures ({'; '.join(lossy)})" if lossy else "moving pictures",
-            "further_models": [_lora(adapter) for adapter in info.adapters]
+            "further_models": [_lora(adapter) for adapter in _adapters(info, record)]
             + [wording.model for wording in worded if wording.model][:1],
             "training_data": info.training_data,
             "model": info.name,
@@ -62,19 +59,60 @@ def engine(request: Any, artefact: Artefact) -> Outcome:
             "weights_sha256": info.weights_sha256,
             "licence": info.licence,
             "text_encoder": info.text_encoder,
-            "fps": info.fps,
-            "drawn": info.drawn,
+            "fps": fps,
+            # What an editor brought may show anybody, whatever the model can draw.
+            "drawn": info.drawn and not any(one["role"] in _PICTURES for one in request.inputs),
             "seed": request.seed,
-            "people": measuring.people(shots, info.name, final),
+            "operation": {"name": request.operation, **facts},
+            "controls": controls,
+            "people": measuring.people(made, info.name, final),
         },
     )
 
 
-def _film(request: Any, artefact: Artefact, chosen: Any, worded: Any) -> list[Any]:
+_PICTURES = ("first", "last", "clip", "references")
+
+
+def _operation(
+    request: Any, artefact: Artefact, fitted: Any, prompt: str, given: Given
+) -> tuple[list[Any], float, dict[str, Any]]:
+    """What the operation makes of the prompt and the editor's own material."""
+    from byline.generation import operations
+
+    brief = operations.Brief(
+        prompt=prompt,
+        negative_prompt=artefact.produced["normalise"]["negative_prompt"],
+        seed=request.seed,
+        seconds=request.seconds,
+        controls=fitted.values,
+    )
+    words = request.operation.replace("_", " ")
+    made = operations.make(
+        request.operation,
+        fitted.engine,
+        brief,
+        given.inputs,
+        lambda fraction: artefact.progress(fraction, words),
+        artefact.check_cancelled,
+    )
+    return made.shots, made.fps, dict(made.facts)
+
+
+def _film(
+    request: Any, artefact: Artefact, fitted: Any, prompts: list[str]
+) -> tuple[list[Any], float, dict[str, Any]]:
     """One shot per scene, made or taken up from what is kept of the film."""
     from byline.generation.films import shooting
 
-    return shooting.shoot(request, artefact, chosen, [wording.text for wording in worded])
+    made = shooting.shoot(request, artefact, fitted.engine, prompts, fitted.values)
+    return made, fitted.engine.info.fps, {"made_by": "model", "shots": len(made)}
+
+
+def _adapters(info: Any, record: dict[str, Any]) -> list[Any]:
+    """LoRA weights that are always on, and those that this task named."""
+    from byline.generation.engines.base import Adapter
+
+    return [*info.adapters, *(Adapter(**one) for one in record.get("adapters", ()))]
 
 
 def _lora(adapter: Any) -> dict[str, str]:

@@ -27,6 +27,7 @@ ORDER = [
     ("moderate", "light"),
     ("consent", "light"),
     ("debias", "light"),
+    ("inputs", "gpu"),
     ("speech", "gpu"),
     ("engine", "gpu"),
     ("screen", "gpu"),

@@ -9,7 +9,11 @@ import pytest
 
 from byline.generation.contracts import Artefact, Verdict
 from byline.generation.soundtrack import SpeechTooLong
+from byline.generation.engines.base import EngineInfo
+from byline.generation.operations import Inputs
+from byline.generation.operations.plain import MAX_SHOTS
 from byline.generation.stages import engine as engine_stage
+from byline.generation.stages.inputs import Given
 from byline.generation.stages.marking import MIN_MARKED_SPEECH_S, _sound
 from byline.generation.stages.speech import speech
 from byline.generation.stages.stopwatch import Stopwatch
@@ -31,6 +35,8 @@ def request(**more: Any) -> Any:
         "options": {},
         "audio_id": 77,
         "references": [],
+        "operation": "text_to_video",
+        "inputs": [],
         "scenes": [],
     }
     return SimpleNamespace(**{**values, **more})
@@ -40,6 +46,7 @@ def artefact(tmp_path: Path, **texts: str) -> Artefact:
     made = Artefact(tmp_path)
     made.produced["normalise"] = {"voice_over": "", "negative_prompt": "", "title": "", **texts}
     made.produced["debias"] = {"prompt": texts.get("prompt", "A red kite.")}
+    made.memory["inputs"] = Given(Inputs())
     return made
 
 
@@ -123,10 +130,7 @@ def test_the_engine_gets_one_seed_per_shot_and_can_be_stopped(
     tasks: list[Any] = []
 
     class Engine:
-        info = SimpleNamespace(
-            frames=8, fps=8.0, name="e", version="1", revision="r", weights_sha256="", licence="l",
-            text_encoder="t", drawn=True, training_data="none", adapters=(),
-        )  # fmt: skip
+        info = EngineInfo("e", "1", "r", "l", 160, 96, 8, 8.0, "t", drawn=True, training_data="none")
         record: ClassVar[dict[str, Any]] = {"device": "cpu", "lossy": []}
 
         def generate(self, task: Any, progress: Any, check_cancelled: Any) -> np.ndarray:
@@ -145,7 +149,7 @@ def test_the_engine_gets_one_seed_per_shot_and_can_be_stopped(
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
     engine_stage.engine(request(seconds=60.0), made)
-    assert len(made.memory["shots"]) == engine_stage.MAX_SHOTS
+    assert len(made.memory["shots"]) == MAX_SHOTS
 
     class Stopped(Exception):
         pass
