@@ -8,7 +8,7 @@ neither judges prompts nor marks frames: safety and provenance do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
@@ -41,12 +41,14 @@ class EngineFailed(BylineError):
 
 @dataclass(frozen=True)
 class Adapter:
-    """A LoRA on top of the model: weights of its own, so a name, a hash and a licence of its own."""
+    """A LoRA on top of the model: weights of its own, so a name, a hash and a licence of its own.
+    `distilled`: made so that few steps do, at some loss."""
 
     name: str
     sha256: str
     strength: float
     licence: str
+    distilled: bool = False
 
 
 @dataclass(frozen=True)
@@ -186,3 +188,44 @@ class VideoEngine(Protocol):
         ...
 
     def examples(self) -> tuple[EngineExample, ...]: ...
+
+
+Preview = Callable[[np.ndarray, int, int], None]  # uint8 RGB (h, w, 3), steps done, steps in all
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """An engine that hands over frames while later ones are still decoded."""
+
+    def stream(
+        self,
+        task: VideoTask,
+        progress: Callable[[float], None] = no_progress,
+        check_cancelled: Callable[[], None] = never_cancelled,
+        preview: Preview | None = None,
+    ) -> Iterator[np.ndarray]:
+        """The frames of `generate`, in pieces (t, h, w, 3), as they come. The device is free for the next
+        task once the last piece is decoded, whether or not it was taken. `preview` gets at most a few
+        pictures of what the clip is going to be, where the model can say; they are not final, and nobody
+        has judged them."""
+        ...
+
+
+@runtime_checkable
+class Batching(Protocol):
+    """An engine that can make several equal tasks in one pass."""
+
+    @property
+    def batch(self) -> int:
+        """How many at most; 1 where the installation wants none."""
+        ...
+
+    def generate_many(
+        self,
+        tasks: Sequence[VideoTask],
+        progress: Callable[[float], None] = no_progress,
+        check_cancelled: Callable[[], None] = never_cancelled,
+    ) -> list[np.ndarray]:
+        """One result for each task, as `generate` gives it up to rounding. Tasks may differ in prompt,
+        negative prompt and seed; InvalidInput where they differ otherwise."""
+        ...
