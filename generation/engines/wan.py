@@ -8,10 +8,11 @@ clear MissingWeights error. Models of a hub run in diffusion.py, which pins and 
 
 from __future__ import annotations
 
+import gc
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import numpy as np
 
 from byline.audit.base import heavy
 from byline.audit.base.errors import InvalidInput, MissingWeights
-from byline.generation.engines import config, steering, weights
+from byline.generation.engines import config, embeddings, pool, steering, weights
 from byline.generation.engines.base import (
     EngineExample,
     EngineFailed,
@@ -90,6 +91,7 @@ class WanEngine:
         self.config = WanConfig.read(given)
         self._record: dict[str, Any] = {}
         self._lock = threading.Lock()
+        self._embeddings = embeddings.Count()
 
     @property
     def starter(self) -> bool:
@@ -145,11 +147,14 @@ class WanEngine:
             )
         wanted = steering.given(task, frames, c.WIDTH, c.HEIGHT)
         check_cancelled()
-        with self._lock:
+        with pool.shared.using(self), self._lock:
             pipeline = self._pipeline
             torch = heavy.load("torch")
             led = steering.Steering(torch, pipeline, wanted, steps, task.seed) if wanted else None
-            self._record["operation"] = operation_of(task).value
+            identity = f"{self.info.text_encoder} {self.info.weights_sha256} {self._record['dtype']}"
+            embeddings.remember(pipeline, ("text_encoder",), identity, self._embeddings)
+            before = replace(self._embeddings)
+            self._record |= {"operation": operation_of(task).value, "steps": steps}
 
             def after_step(_: Any, step: int, __: Any, kept: dict[str, Any]) -> dict[str, Any]:
                 progress(min((step + 1) / (steps + 1), 0.99))  # the last share is the decoder's
@@ -172,6 +177,10 @@ class WanEngine:
                 output_type="np",
                 callback_on_step_end=after_step,
             ).frames[0]
+            self._record["prompt_embeddings"] = {
+                "from_cache": self._embeddings.hits - before.hits,
+                "computed": self._embeddings.misses - before.misses,
+            }
         check_cancelled()
         if not np.isfinite(out).all():
             raise EngineFailed("the model gave values that are not numbers")
@@ -210,6 +219,31 @@ class WanEngine:
     # ------------------------------------------------------------------ loading
 
     @property
+    def place(self) -> str:
+        device = self.config.DEVICE
+        return device if device != "auto" else ("cuda" if heavy.load("torch").cuda.is_available() else "cpu")
+
+    @property
+    def needs_gib(self) -> float:
+        """Half-precision weights, widened, and what working with them takes."""
+        return 1.0 + 2 * sum(file.stat().st_size for file in self._weights_files()) / 2**30
+
+    @property
+    def is_loaded(self) -> bool:
+        return "_pipeline" in self.__dict__
+
+    def load(self) -> None:
+        with self._lock:
+            self._pipeline  # noqa: B018  loads on first use
+
+    def unload(self) -> None:
+        with self._lock:
+            for name in ("_pipeline", "_led_pipeline"):
+                self.__dict__.pop(name, None)
+            gc.collect()
+            heavy.load("torch").cuda.empty_cache()  # nothing without a GPU
+
+    @property
     def max_tokens(self) -> int:
         return self.config.MAX_TOKENS or (text.MAX_TOKENS if self._needs_minilm else 512)
 
@@ -240,7 +274,7 @@ class WanEngine:
     def _pipeline(self) -> Any:
         torch, diffusers = heavy.load("torch"), heavy.load("diffusers")
         c = self.config
-        device = c.DEVICE if c.DEVICE != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+        device = self.place
         name = c.DTYPE if c.DTYPE != "auto" else ("float32" if device == "cpu" else "bfloat16")
         self._weights_files()
         try:
