@@ -54,6 +54,9 @@ DEFAULTS: dict[str, Any] = {
         "default": {"CLASS": "byline.generation.sound.music.ProceduralMusic", "CONFIG": {}},
     },
     "SEPARATORS": {},  # name -> {"CLASS", "CONFIG"}: voice from music in recordings (docs/sound.md)
+    # Subjects from their backgrounds, and what is seen in pictures (docs/operations.md).
+    "MATTES": {"default": {"CLASS": "byline.generation.operations.cutout.flat.FlatMatte", "CONFIG": {}}},
+    "OBJECT_DETECTORS": {},  # name -> {"CLASS", "CONFIG"}; {}: naming objects is unavailable
     # Where C2PA signatures come from: a key-ring file, a PKCS#11 token or a command (docs/operator.md).
     "C2PA_SIGNER": {"CLASS": "byline.provenance.signers.KeyRingSigner", "CONFIG": {}},
     "C2PA_TSA_URL": "",  # an outside RFC 3161 authority, https only; "": the key ring's own
@@ -71,6 +74,7 @@ DEFAULTS: dict[str, Any] = {
         "agreement": {"CLASS": "byline.safety.screen.agreement.StarterAgreement", "CONFIG": {}},
     },
     "MANIFEST": {},  # profile, producer, training, prompt; see byline/provenance/profiles.py
+    "LABELS": {},  # regimes whose labels are drawn, by brand; see byline/generation/compose/notices.py
     "FONT_DIRS": (),  # folders of fonts for scripts that a brand's font lacks, before the system's own
     "BRANDS": {},  # name -> brand kit, beside those shipped in byline/generation/brands/
     "VERIFY_MAX_BYTES": 200 * 1024 * 1024,

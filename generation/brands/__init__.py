@@ -11,12 +11,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
 from byline.audit.base import conf
 from byline.audit.base.errors import ConfigurationError, InvalidInput
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 DEFAULT = "byline"
 _KITS = Path(__file__).with_name("kits")
@@ -24,6 +27,7 @@ FONTS = Path(__file__).with_name("fonts")
 _NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,40}$")
 _CONTRAST = 4.5  # WCAG 2.2, 1.4.3
 NOT_STATED = "not stated"
+_LOGO_SIDE = 4096
 RGB = tuple[int, int, int]
 
 
@@ -55,6 +59,19 @@ class Brand:
     intro_seconds: float = 0.0  # 0: no opening card
     grade: float = 0.5  # how far `enhance: colour` leans the picture towards the brand's colours
     lut: Path | None = None  # a .cube file instead
+    logo: Path | None = None  # a PNG instead of the wordmark in the corner
+
+    def read_logo(self) -> "Image.Image":
+        """The logo as RGBA. ConfigurationError for a kit without one, or a file that is no small PNG."""
+        from PIL import Image
+
+        try:
+            with Image.open(self.logo or "", formats=["PNG"]) as picture:
+                if max(picture.size) > _LOGO_SIDE:
+                    raise ConfigurationError(f"brand {self.name!r}: the logo is over {_LOGO_SIDE} pixels")
+                return picture.convert("RGBA")
+        except OSError as error:
+            raise ConfigurationError(f"brand {self.name!r}: the logo cannot be read as a PNG") from error
 
 
 @dataclass(frozen=True)
@@ -92,17 +109,32 @@ def load(name: str = DEFAULT) -> Brand:
 
 
 def inputs(brand: Brand) -> list[Input]:
-    """The kit and its fonts, with licence and SHA-256. What it says is in the picture for all to see."""
+    """The kit, its fonts and its files, with licence and SHA-256; what it says is in the picture for all."""
     found = [Input(f"brand kit {brand.name}", brand.licence, "wordmark, colours and end card", brand.sha256)]
     for font in dict.fromkeys((brand.regular_font, brand.bold_font)):
         digest = hashlib.sha256(font.read_bytes()).hexdigest()
         found.append(Input(f"font {font.stem}", brand.font_licence, "typeface", digest))
+    for role, file in (("logo", brand.logo), ("look-up table for colours", brand.lut)):
+        if file is not None:
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
+            found.append(Input(f"{role} {file.name}", brand.licence, role, digest))
     return found
 
 
 def parse(name: str, kit: Any, *, base: Path, where: str) -> Brand:
     """Validate one kit; relative font paths are relative to `base`."""
-    sections = {"wordmark", "colours", "title", "captions", "intro", "end_card", "grade", "fonts", "licence"}
+    sections = {
+        "wordmark",
+        "logo",
+        "colours",
+        "title",
+        "captions",
+        "intro",
+        "end_card",
+        "grade",
+        "fonts",
+        "licence",
+    }
     top = _section(kit, sections, where)
     colours = _section(top.get("colours"), {"primary", "accent", "text"}, f"{where}, colours")
     title = _section(top.get("title", {}), {"style", "seconds"}, f"{where}, title")
@@ -131,6 +163,7 @@ def parse(name: str, kit: Any, *, base: Path, where: str) -> Brand:
         intro_seconds=_number(intro, "seconds", where, 0.0, 0.0, 6.0),
         grade=_number(grade, "strength", where, 0.5, 0.0, 1.0),
         lut=_file(grade["lut"], "grade.lut", where, base) if "lut" in grade else None,
+        logo=_file(top["logo"], "logo", where, base) if "logo" in top else None,
         sha256=hashlib.sha256(json.dumps(kit, sort_keys=True, default=str).encode()).hexdigest(),
     )
     for key, colour in (("primary", brand.primary), ("accent", brand.accent)):

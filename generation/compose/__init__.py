@@ -1,11 +1,12 @@
 """From the engine's small shots to the finished picture: 1280x720 at 24 frames a second, branded.
 
 The shots are played in order, each once and whole, at the one speed that fills the time, and joined
-by short cross-fades. Over them lie the brand, the title, the captions and, on every single frame
-including the end card, the label that says the clip is generated. Frames are made one at a time.
+by the transition that was asked for, between the brand's opening and closing cards. Over them lie the
+brand, the title, the captions and, on every single frame including the cards, the label that says the
+clip is generated, with what the law of some places adds to it (notices.py). One frame at a time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -14,11 +15,13 @@ import numpy as np
 from byline.audit.base.errors import InvalidInput
 from byline.generation.brands import Brand
 from byline.generation.captions import Cue
-from byline.generation.compose import overlays
+from byline.generation.compose import notices, overlays
 from byline.generation.compose.interpolation import Shot
+from byline.generation.compose.transitions import Transition, cross_fade
 
 LABEL = "AI-generated"
-_CROSS_FADE_S = 0.35
+_CROSS_FADE_S = 0.35  # to and from the cards
+_USUAL = Transition()
 _WORKING_WIDTH = 640  # shots are moved at this size (or their own, if larger) and doubled last
 _SHORTEST_S, _LONGEST_S = 0.5, 600.0
 
@@ -54,13 +57,18 @@ def compose(
     size: tuple[int, int] = (1280, 720),
     fps: int = 24,
     lengths: Sequence[float] = (),
+    transition: Transition = _USUAL,
+    say: Sequence[notices.Notice] = (),
+    prepare: Callable[[np.ndarray], np.ndarray] | None = None,
+    scale: int = 1,
 ) -> Iterator[np.ndarray]:
     """Yield exactly `frame_count(seconds, fps)` fresh RGB frames, uint8 (height, width, 3).
 
     `shots`: (T, h, w, 3) uint8 each, recorded at `shot_fps`, which sets their share of the time, unless
-    `lengths` gives the seconds of each: a shot then begins when those before it are over.
-    NothingToCompose for unusable shots or seconds; UndrawableText when the brand's font lacks the
-    title's script. Both are raised here, before the first frame.
+    `lengths` gives the seconds of each: a shot then begins when those before it are over, and the brand's
+    opening card is left out. `say` are further notices; `prepare` enhances a key frame, which then is `scale`
+    times as wide. NothingToCompose for unusable shots or seconds, TransitionTooLong, UndrawableText when
+    no font has the title's script. All are raised here, before the first frame.
     """
     if not shots or not _SHORTEST_S <= seconds <= _LONGEST_S or shot_fps <= 0 or not label.strip():
         raise NothingToCompose(f"{len(shots)} shots for {seconds:g} seconds")
@@ -68,19 +76,34 @@ def compose(
         if shot.ndim != 4 or shot.shape[3] != 3 or shot.dtype != np.uint8 or 0 in shot.shape:
             raise NothingToCompose(f"a shot is {shot.dtype} {shot.shape}")
     end_s = brand.end_seconds if seconds >= 2 * brand.end_seconds + 1 else 0.0
-    picture_s = seconds - end_s
-    whole = picture_s + (_CROSS_FADE_S if end_s else 0.0)
-    placed = _timed(shots, lengths, whole, size) if lengths else _place(shots, shot_fps, whole, size)
+    intro_s = brand.intro_seconds if not lengths and seconds - end_s >= brand.intro_seconds + 1 else 0.0
+    cards = _Cards(
+        overlays.intro_card(brand, size) if intro_s else None,
+        overlays.end_card(brand, size) if end_s else None,
+        intro_s,
+        seconds - end_s,
+    )
+    start = max(0.0, intro_s - _CROSS_FADE_S)
+    whole = cards.until + (_CROSS_FADE_S if end_s else 0.0) - start
+
+    def shot_of(frames: np.ndarray) -> Shot:
+        return Shot(frames, _working_size(frames, size, scale), prepare)
+
+    if lengths:
+        placed = _timed(shots, lengths, whole, transition, shot_of)
+    else:
+        placed = _place(shots, shot_fps, start, whole, transition, shot_of)
     notice = overlays.label(label, brand, size)
     layers = [
         overlays.colour_bar(brand, size),
         overlays.bug(brand, size, room=notice.x - 2 * (size[0] - notice.x - notice.colour.shape[1])),
-        overlays.title(title, brand, size, end=picture_s),
+        overlays.title(title, brand, size, start=intro_s, end=cards.until),
     ]
-    closing = overlays.end_card(brand, size) if end_s else None
-    over_all = [*overlays.burned(captions, brand, size), notice]
+    further = notices.layers(say, brand, size, seconds=seconds, below=notice)
+    over_all = [*overlays.burned(captions, brand, size), notice, *further]
     scene = [layer for layer in layers if layer is not None]
-    return _frames(placed, scene, closing, picture_s, over_all, size, fps, frame_count(seconds, fps))
+    look = _Look(placed, scene, cards, over_all, size, transition, brand.primary)
+    return (look.at(number / fps) for number in range(frame_count(seconds, fps)))
 
 
 def film_seconds(lengths: Sequence[float], brand: Brand) -> float:
@@ -95,73 +118,101 @@ def frame_count(seconds: float, fps: int = 24) -> int:
 
 
 def _place(
-    shots: Sequence[np.ndarray], shot_fps: float, seconds: float, size: tuple[int, int]
+    shots: Sequence[np.ndarray],
+    shot_fps: float,
+    start: float,
+    seconds: float,
+    transition: Transition,
+    shot_of: Callable[[np.ndarray], Shot],
 ) -> list[_Placed]:
     lengths = np.array([len(shot) / shot_fps for shot in shots])
-    overlap = min(_CROSS_FADE_S, seconds / (3 * len(shots)))
+    overlap = transition.overlap(seconds / len(shots)) if len(shots) > 1 else 0.0
     lengths *= (seconds + overlap * (len(shots) - 1)) / lengths.sum()
-    placed, start = [], 0.0
+    placed = []
     for shot, length in zip(shots, lengths, strict=True):
-        placed.append(_Placed(Shot(shot, _working_size(shot, size)), len(shot), start, start + float(length)))
+        placed.append(_Placed(shot_of(shot), len(shot), start, start + float(length)))
         start += float(length) - overlap
     return placed
 
 
 def _timed(
-    shots: Sequence[np.ndarray], lengths: Sequence[float], seconds: float, size: tuple[int, int]
+    shots: Sequence[np.ndarray],
+    lengths: Sequence[float],
+    seconds: float,
+    transition: Transition,
+    shot_of: Callable[[np.ndarray], Shot],
 ) -> list[_Placed]:
-    """Each shot at its own time; it fades into the next one while that begins."""
-    overlap = min(_CROSS_FADE_S, min(lengths) / 3)
+    """Each shot at its own time; it gives way to the next one while that begins."""
+    overlap = transition.overlap(min(lengths))
     placed, start = [], 0.0
     for shot, length in zip(shots, lengths, strict=True):
-        end = start + length + overlap
-        placed.append(_Placed(Shot(shot, _working_size(shot, size)), len(shot), start, end))
+        placed.append(_Placed(shot_of(shot), len(shot), start, start + length + overlap))
         start += length
     placed[-1] = replace(placed[-1], end=max(placed[-1].end, seconds))
     return placed
 
 
-def _working_size(shot: np.ndarray, size: tuple[int, int]) -> tuple[int, int]:
-    width = min(size[0], max(_WORKING_WIDTH, shot.shape[2]))
+def _working_size(shot: np.ndarray, size: tuple[int, int], scale: int) -> tuple[int, int]:
+    width = size[0] if scale > 1 else min(size[0], max(_WORKING_WIDTH, shot.shape[2]))
     return width, round(width * size[1] / size[0])
 
 
-def _frames(
-    placed: list[_Placed],
-    scene: list[overlays.Layer],
-    closing: np.ndarray | None,
-    picture_s: float,
-    over_all: list[overlays.Layer],
-    size: tuple[int, int],
-    fps: int,
-    count: int,
-) -> Iterator[np.ndarray]:
-    for number in range(count):
-        time = number / fps
-        ending = (time - picture_s) / _CROSS_FADE_S if closing is not None else -1.0
-        if closing is not None and ending >= 1:
-            frame = closing.copy()
-        else:
-            frame = _picture(placed, time, size)
-            for layer in scene:
-                layer.draw(frame, time)
-            if closing is not None and ending > 0:
-                frame = overlays.cross_fade(frame, closing, ending)
-        for layer in over_all:
+@dataclass(frozen=True)
+class _Cards:
+    """The opening card is seen to `since` seconds, the closing one from `until`; each may be None."""
+
+    opening: np.ndarray | None
+    closing: np.ndarray | None
+    since: float
+    until: float
+
+
+@dataclass(frozen=True)
+class _Look:
+    """All that a frame is made of."""
+
+    placed: list[_Placed]
+    scene: list[overlays.Layer]
+    cards: _Cards
+    over_all: list[overlays.Layer]
+    size: tuple[int, int]
+    transition: Transition
+    colour: tuple[int, int, int]
+
+    def at(self, time: float) -> np.ndarray:
+        """A fresh frame at `time` seconds of the clip."""
+        frame = self._between_cards(time)
+        for layer in self.over_all:
             layer.draw(frame, time)
-        yield frame
+        return frame
 
+    def _between_cards(self, time: float) -> np.ndarray:
+        cards = self.cards
+        ending = (time - cards.until) / _CROSS_FADE_S if cards.closing is not None else -1.0
+        opening = (cards.since - time) / _CROSS_FADE_S if cards.opening is not None else -1.0
+        if cards.closing is not None and ending >= 1:
+            return cards.closing.copy()
+        if cards.opening is not None and opening >= 1:
+            return cards.opening.copy()
+        frame = self._picture(time)
+        for layer in self.scene:
+            layer.draw(frame, time)
+        if cards.closing is not None and ending > 0:
+            frame = cross_fade(frame, cards.closing, ending)
+        if cards.opening is not None and opening > 0:
+            frame = cross_fade(frame, cards.opening, opening)
+        return frame
 
-def _picture(placed: list[_Placed], time: float, size: tuple[int, int]) -> np.ndarray:
-    """The shot at `time`, or two of them in their cross-fade, at full size."""
-    shown = [item for item in placed if item.start <= time < item.end] or [placed[-1]]
-    picture = shown[0].at(time)
-    if len(shown) > 1:
-        share = (time - shown[1].start) / max(1e-6, shown[0].end - shown[1].start)
-        other = shown[1].at(time)
-        if other.shape != picture.shape:
-            other = cv2.resize(other, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-        picture = overlays.cross_fade(picture, other, share)
-    if picture.shape[1::-1] != size:
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)
-    return picture
+    def _picture(self, time: float) -> np.ndarray:
+        """The shot at `time`, or two of them in their transition, at full size."""
+        shown = [item for item in self.placed if item.start <= time < item.end] or [self.placed[-1]]
+        picture = shown[0].at(time)
+        if len(shown) > 1:
+            share = (time - shown[1].start) / max(1e-6, shown[0].end - shown[1].start)
+            other = shown[1].at(time)
+            if other.shape != picture.shape:
+                other = cv2.resize(other, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+            picture = self.transition.mixed(picture, other, share, self.colour)
+        if picture.shape[1::-1] != self.size:
+            picture = cv2.resize(picture, self.size, interpolation=cv2.INTER_CUBIC)
+        return picture

@@ -19,7 +19,7 @@ from byline.generation.captions import Cue, tokens
 from byline.generation.compose.lettering import Lettering, drawable, require_drawable
 
 LABEL_SIZE = 0.05  # of the frame's short side: the type size of the label (GB 45438-2025 asks as much)
-_MARGIN = 0.05
+MARGIN = 0.05
 _BOX = (10, 12, 16)
 _FADE_S = 0.35
 
@@ -93,19 +93,20 @@ def label(text: str, brand: Brand, size: tuple[int, int]) -> Layer:
     outline = (255, 255, 255, 90)  # keeps the box a box on a dark picture
     draw.rounded_rectangle((0, 0, box[0] - 1, box[1] - 1), round(pixels * 0.25), (*_BOX, 215), outline)
     face.draw(image, (pad_x, pad_y), text, (255, 255, 255, 255))
-    return _layer(image, width - round(width * _MARGIN) - box[0], round(height * _MARGIN))
+    return layer(image, width - round(width * MARGIN) - box[0], round(height * MARGIN))
 
 
 def bug(brand: Brand, size: tuple[int, int], room: int) -> Layer | None:
-    """The wordmark, top left, as tall as the label; None when `room` pixels do not hold it."""
+    """The logo or the wordmark, top left, as tall as the label; None when `room` pixels do not hold it."""
+    if brand.logo is not None:
+        return _logo(brand, size, room)
     if not brand.wordmark:
         return None
     width, height = size
     pixels = round(min(size) * 0.042)
     require_drawable(brand.wordmark, brand.bold_font)
     face = _fitting(brand.bold_font, pixels, [brand.wordmark], room - round(pixels * 1.4))
-    ascent, descent = _face(brand.bold_font, round(min(size) * LABEL_SIZE)).getmetrics()
-    tall = ascent + descent + 2 * round(min(size) * LABEL_SIZE * 0.22)
+    tall = _label_height(brand, size)
     bar, pad = round(pixels * 0.3), round(pixels * 0.55)
     wide = bar + 2 * pad + round(face.getlength(brand.wordmark))
     if wide > room:
@@ -114,18 +115,33 @@ def bug(brand: Brand, size: tuple[int, int], room: int) -> Layer | None:
     draw = ImageDraw.Draw(image)
     draw.rectangle((0, 0, bar - 1, tall), (*brand.accent, 255))
     face.draw(image, (bar + pad, tall // 2), brand.wordmark, (*brand.text, 255), "lm")
-    return _layer(image, round(width * _MARGIN), round(height * _MARGIN))
+    return layer(image, round(width * MARGIN), round(height * MARGIN))
+
+
+def _label_height(brand: Brand, size: tuple[int, int]) -> int:
+    ascent, descent = _face(brand.bold_font, round(min(size) * LABEL_SIZE)).getmetrics()
+    return ascent + descent + 2 * round(min(size) * LABEL_SIZE * 0.22)
+
+
+def _logo(brand: Brand, size: tuple[int, int], room: int) -> Layer | None:
+    picture = brand.read_logo()
+    tall = _label_height(brand, size)
+    wide = round(picture.width * tall / picture.height)
+    if wide > room:
+        return None
+    drawn = picture.resize((max(1, wide), tall), Image.Resampling.LANCZOS)
+    return layer(drawn, round(size[0] * MARGIN), round(size[1] * MARGIN))
 
 
 def colour_bar(brand: Brand, size: tuple[int, int]) -> Layer:
     """A thin strip of the brand's accent along the lower edge."""
     width, height = size
     tall = max(2, round(height * 0.011))
-    return _layer(Image.new("RGBA", (width, tall), (*brand.accent, 255)), 0, height - tall)
+    return layer(Image.new("RGBA", (width, tall), (*brand.accent, 255)), 0, height - tall)
 
 
-def title(text: str, brand: Brand, size: tuple[int, int], *, end: float) -> Layer | None:
-    """The lower third: at most two lines beside a bar, above the place of the captions."""
+def title(text: str, brand: Brand, size: tuple[int, int], *, end: float, start: float = 0.0) -> Layer | None:
+    """The lower third, soon after `start`: at most two lines beside a bar, above the captions."""
     if brand.title_style == "none" or not text.strip():
         return None
     width, height = size
@@ -145,9 +161,10 @@ def title(text: str, brand: Brand, size: tuple[int, int], *, end: float) -> Laye
         y = round(pixels * 0.35) + step * number + step // 2
         face.draw(image, (bar + pad, y), line, (*brand.text, 255), "lm")
     bottom = round(height * (0.775 if brand.burn_captions else 0.92))
-    left = round(width * _MARGIN)
-    stop = min(brand.title_seconds + 0.3, end)
-    return _layer(image, left, bottom - tall, 0.3, stop, _FADE_S, slide=round(width * 0.03))
+    left = round(width * MARGIN)
+    begin = start + 0.3
+    stop = min(begin + brand.title_seconds, end)
+    return layer(image, left, bottom - tall, begin, stop, _FADE_S, slide=round(width * 0.03))
 
 
 def caption(cue: Cue, brand: Brand, size: tuple[int, int]) -> Layer | None:
@@ -156,7 +173,7 @@ def caption(cue: Cue, brand: Brand, size: tuple[int, int]) -> Layer | None:
     lines = [line for line in cue.text.split("\n") if line.strip()]
     if not lines or not all(drawable(line, brand.regular_font) for line in lines):
         return None
-    face = _fitting(brand.regular_font, round(min(size) * 0.05), lines, round(width * (1 - 2.5 * _MARGIN)))
+    face = _fitting(brand.regular_font, round(min(size) * 0.05), lines, round(width * (1 - 2.5 * MARGIN)))
     pixels = round(face.size)
     pad_x, step = round(pixels * 0.45), round(pixels * 1.5)
     widths = [round(face.getlength(line)) for line in lines]
@@ -167,20 +184,28 @@ def caption(cue: Cue, brand: Brand, size: tuple[int, int]) -> Layer | None:
         box = (left - pad_x, step * number, left + wide + pad_x - 1, step * (number + 1) - 1)
         draw.rectangle(box, (*_BOX, 200))
         face.draw(image, (left, step * number + step // 2 + 1), line, (255, 255, 255, 255), "lm")
-    bottom = height - round(height * _MARGIN)
-    return _layer(image, (width - image.width) // 2, bottom - image.height, cue.start, cue.end)
+    bottom = height - round(height * MARGIN)
+    return layer(image, (width - image.width) // 2, bottom - image.height, cue.start, cue.end)
+
+
+def intro_card(brand: Brand, size: tuple[int, int]) -> np.ndarray:
+    """The opening picture, (height, width, 3) uint8."""
+    return _card(brand, size, brand.intro_text)
 
 
 def end_card(brand: Brand, size: tuple[int, int]) -> np.ndarray:
     """The closing picture, (height, width, 3) uint8."""
+    return _card(brand, size, brand.end_text)
+
+
+def _card(brand: Brand, size: tuple[int, int], text: str) -> np.ndarray:
+    """The wordmark over a rule over `text`, in the brand's colours."""
     width, height = size
     image = Image.new("RGB", size, brand.primary)
     draw = ImageDraw.Draw(image)
     large = _fitting(brand.bold_font, round(min(size) * 0.13), [brand.wordmark], round(width * 0.9))
     small = _face(brand.regular_font, round(min(size) * 0.046))
-    lines = _wrapped(
-        require_drawable(brand.end_text, brand.regular_font), small, round(width * _column(size)), 5
-    )
+    lines = _wrapped(require_drawable(text, brand.regular_font), small, round(width * _column(size)), 5)
     unit = min(size)
     step = round(unit * 0.068)
     middle = height // 2 - round(unit * 0.05) - step * len(lines) // 4
@@ -231,7 +256,7 @@ def _filled(text: str, face: Lettering, width: int, most: int) -> list[str]:
     return lines
 
 
-def _layer(
+def layer(
     image: Image.Image,
     x: int,
     y: int,
@@ -240,6 +265,7 @@ def _layer(
     fade: float = 0.0,
     slide: int = 0,
 ) -> Layer:
+    """An RGBA drawing as a layer."""
     rgba = np.asarray(image)
     alpha = rgba[..., 3:].astype(np.uint16)
     colour = ((rgba[..., :3].astype(np.uint16) * alpha + 127) // 255).astype(np.uint8)
@@ -251,10 +277,4 @@ def burned(cues: Sequence[Cue], brand: Brand, size: tuple[int, int]) -> list[Lay
     """Layers of the captions, none when the brand does not burn them in."""
     if not brand.burn_captions:
         return []
-    return [layer for cue in cues if (layer := caption(cue, brand, size)) is not None]
-
-
-def cross_fade(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
-    """`share` of `second` over `first`, eased."""
-    eased = share * share * (3 - 2 * share)
-    return cv2.addWeighted(first, 1 - eased, second, eased, 0)
+    return [drawn for cue in cues if (drawn := caption(cue, brand, size)) is not None]

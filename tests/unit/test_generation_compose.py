@@ -207,7 +207,8 @@ def test_a_configured_kit_wins_and_a_file_is_read(settings: Any, tmp_path: Path)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"logo": "x"}, "unknown \\['logo'\\]"),
+        ({"jingle": "x"}, "unknown \\['jingle'\\]"),
+        ({"logo": "x"}, "no file"),
         ({"label": {"text": ""}}, "unknown \\['label'\\]"),
         ({"colours": {"primary": "red", "accent": "#ffff00", "text": "#ffffff"}}, "colours.primary"),
         ({"colours": {"primary": "#eeeeee", "accent": "#ff0000", "text": "#ffffff"}}, "contrast"),
