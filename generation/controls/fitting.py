@@ -7,7 +7,7 @@ move by warp is recorded as a warp.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from byline.audit.base.errors import InvalidInput
 from byline.generation.controls import brush, camera, fx, retiming, shots
 from byline.generation.controls.registry import CONTROLS
 from byline.generation.engines.base import (
+    Batching,
     EngineExample,
     EngineInfo,
     VideoEngine,
@@ -209,6 +210,21 @@ class Steered:
         check_cancelled: Callable[[], None] = never_cancelled,
     ) -> np.ndarray:
         return self._engine.generate(replace(task, **self._fields), progress, check_cancelled)
+
+    @property
+    def batch(self) -> int:
+        return self._engine.batch if isinstance(self._engine, Batching) else 1
+
+    def generate_many(
+        self,
+        tasks: Sequence[VideoTask],
+        progress: Callable[[float], None] = no_progress,
+        check_cancelled: Callable[[], None] = never_cancelled,
+    ) -> list[np.ndarray]:
+        if not isinstance(self._engine, Batching):
+            raise TypeError(f"{self.info.name} makes no batches")
+        led = [replace(task, **self._fields) for task in tasks]
+        return self._engine.generate_many(led, progress, check_cancelled)
 
     def self_check(self) -> None:
         self._engine.self_check()

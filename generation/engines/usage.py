@@ -12,8 +12,8 @@ from __future__ import annotations
 import contextlib
 import resource
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,20 @@ class Usage:
             "peak_vram_gib": None if self.peak_vram is None else round(self.peak_vram, 2),
             "peak_rss_gib": round(self.peak_rss, 2),
         }
+
+
+def total(several: Sequence[Usage]) -> Usage:
+    """Sums of seconds and energy, the highest memory. Of one device, and at least one."""
+    peaks = [one.peak_vram for one in several if one.peak_vram is not None]
+    return replace(
+        several[-1],
+        seconds=sum(one.seconds for one in several),
+        gpu_seconds=sum(one.gpu_seconds for one in several),
+        cpu_seconds=sum(one.cpu_seconds for one in several),
+        kwh=sum(one.kwh for one in several),
+        peak_vram=max(peaks, default=None),
+        peak_rss=max(one.peak_rss for one in several),
+    )
 
 
 class Meter:

@@ -17,7 +17,7 @@ def text_to_video(work: Work, inputs: Inputs) -> Made:
     info = work.info
     wanted = math.ceil(work.brief.seconds * info.fps / info.frames)
     count = work.brief.controls.get("shots") or min(wanted, MAX_SHOTS)
-    shots = [work.part(number, count).run(shot=number) for number in range(count)]
+    shots = work.run_each(count)
     return Made(shots, info.fps, {"made_by": "model", "shots": count})
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from byline.audit.base.errors import InvalidInput
-from byline.generation.engines.base import EngineInfo, Operation, VideoEngine, VideoTask
+from byline.generation.engines.base import Batching, EngineInfo, Operation, VideoEngine, VideoTask
 from byline.generation.operations.base import Brief
 
 # Controls of a brief that go into every task as they are.
@@ -47,16 +47,34 @@ class Work:
         """What the engine makes of the brief's words and `more` fields of a VideoTask: (T, h, w, 3).
 
         `shot` and `again`, the number of earlier tries, turn the seed."""
+        self.check_cancelled()
+        task = self._task(shot, again, more)
+        made = self.engine.generate(task, self.progress, self.check_cancelled)
+        self.check_cancelled()
+        return made
+
+    def run_each(self, count: int) -> list[np.ndarray]:
+        """`count` shots, the n-th with seed + n; as many at once as the engine puts through its model."""
+        most = self.engine.batch if isinstance(self.engine, Batching) else 1
+        if most == 1:
+            return [self.part(number, count).run(shot=number) for number in range(count)]
+        made: list[np.ndarray] = []
+        for first in range(0, count, most):
+            self.check_cancelled()
+            tasks = [self._task(shot, 0, {}) for shot in range(first, min(first + most, count))]
+            part = self.share(first / count, min(first + most, count) / count)
+            made += self.engine.generate_many(tasks, part.progress, self.check_cancelled)
+        self.check_cancelled()
+        return made
+
+    def _task(self, shot: int, again: int, more: Mapping[str, Any]) -> VideoTask:
         own = {name: v for name in PASSED if (v := self.brief.controls.get(name)) is not None}
         own |= {
             "prompt": self.brief.prompt,
             "negative_prompt": self.brief.negative_prompt,
             "seed": (self.brief.seed + shot + SEED_STEP * again) % 2**63,
         }
-        self.check_cancelled()
-        made = self.engine.generate(VideoTask(**(own | more)), self.progress, self.check_cancelled)
-        self.check_cancelled()
-        return made
+        return VideoTask(**(own | more))
 
     def number(self, name: str, default: float, least: float, most: float) -> float:
         """A control of the brief as a number between its bounds. InvalidInput outside them."""

@@ -1,5 +1,6 @@
 """engine: the pictures. Gives `shots`, a list of uint8 RGB arrays (T, h, w, 3), to the later stages."""
 
+from collections.abc import Callable
 from typing import Any
 
 from byline.generation.contracts import Artefact, Outcome, Verdict
@@ -13,8 +14,9 @@ def engine(request: Any, artefact: Artefact) -> Outcome:
     installation has a prompt expander, and in the style asked for."""
     from byline.generation import engines, expansion, measuring
     from byline.generation.controls import fitting, shots, styles
+    from byline.generation.stages.at_work import AtWork
 
-    chosen = engines.load(request.options.get("engine", "default"))
+    chosen = AtWork(engines.load(request.options.get("engine", "default")))
     given: Given = artefact.memory["inputs"]
     fitted = fitting.fit(
         chosen,
@@ -30,7 +32,7 @@ def engine(request: Any, artefact: Artefact) -> Outcome:
     if request.scenes:
         made, fps, facts = _film(request, artefact, fitted, styled)
     else:
-        made, fps, facts = _operation(request, artefact, fitted, styled[0], given)
+        made, fps, facts = _operation(request, artefact, fitted, styled[0], given, lambda: chosen.step)
     made, controls = fitted.finish(made, seed=request.seed, mask=given.brush)
     artefact.memory["shots"] = made
     final = "\n".join(styled)
@@ -43,6 +45,7 @@ def engine(request: Any, artefact: Artefact) -> Outcome:
             "shots": len(made),
             "frames": sum(len(shot) for shot in made),
             "settings": record,
+            "usage": chosen.account(),
             "expansion": ", ".join(sorted({wording.why for wording in worded})),
             "operation": {"name": request.operation, **facts},
             "controls": controls,
@@ -60,8 +63,7 @@ def engine(request: Any, artefact: Artefact) -> Outcome:
             "licence": info.licence,
             "text_encoder": info.text_encoder,
             "fps": fps,
-            # What an editor brought may show anybody, whatever the model can draw.
-            "drawn": info.drawn and not any(one["role"] in _PICTURES for one in request.inputs),
+            "drawn": bool(facts.get("drawn", info.drawn)),
             "seed": request.seed,
             "operation": {"name": request.operation, **facts},
             "controls": controls,
@@ -70,11 +72,8 @@ def engine(request: Any, artefact: Artefact) -> Outcome:
     )
 
 
-_PICTURES = ("first", "last", "clip", "references")
-
-
 def _operation(
-    request: Any, artefact: Artefact, fitted: Any, prompt: str, given: Given
+    request: Any, artefact: Artefact, fitted: Any, prompt: str, given: Given, step: Callable[[], str]
 ) -> tuple[list[Any], float, dict[str, Any]]:
     """What the operation makes of the prompt and the editor's own material."""
     from byline.generation import operations
@@ -92,7 +91,7 @@ def _operation(
         fitted.engine,
         brief,
         given.inputs,
-        lambda fraction: artefact.progress(fraction, words),
+        lambda fraction: artefact.progress(fraction, ", ".join(filter(None, (words, step())))),
         artefact.check_cancelled,
     )
     return made.shots, made.fps, dict(made.facts)
