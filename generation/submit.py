@@ -61,6 +61,7 @@ def submit(
     options: Mapping[str, Any] | None = None,
     operation: str = controls.DEFAULT,
     inputs: Mapping[str, Any] | None = None,
+    take: tuple[uuid.UUID, int, int] | None = None,
     rewrite: uuid.UUID | str | None = None,
     edited_prompt: str = "",
     debias_reason: str = "",
@@ -73,7 +74,7 @@ def submit(
     `requester` names who asks, e.g. "user:7" or "cli". `seed` None draws one. `references` name
     voices or faces, checked against consents later. `options` are those of intake.py. `operation` is one
     of byline.generation.operations and `inputs` maps its inputs to ids of what the requester uploaded
-    (inputs/roles.py). `rewrite` is the
+    (inputs/roles.py). `take` is set by controls/takes.py. `rewrite` is the
     proposal (rewrites.propose) that the editor accepts, edits (`edited_prompt`) or refuses (`debias`
     False); the last two need `debias_reason`. A `film` comes with the `scenes` of a checked storyboard, in
     place of prompt, voice-over and seconds (films/authoring.py). Raises ProposalGone, ReasonNeeded,
@@ -112,19 +113,22 @@ def submit(
         debias_reason=intake.text("reason", debias_reason),
         references=intake.references(references),
         operation=operation,
+        take_set=take[0] if take else None,
         options=intake.options(options or {}),
     )
     row.inputs = roles.resolve(inputs or {}, operation, requester, row.options)
     controls.require(row)
     with transaction.atomic():
         row.save(force_insert=True)
-        log.append("generation.submitted", subject=row.subject, actor=requester, payload=_submission(row))
+        log.append(
+            "generation.submitted", subject=row.subject, actor=requester, payload=_submission(row, take)
+        )
         rewrites.answer(row, rewrite)
         transaction.on_commit(partial(wake_worker, row.pk, "light"))
     return row
 
 
-def _submission(row: GenerationRequest) -> dict[str, Any]:
+def _submission(row: GenerationRequest, take: tuple[uuid.UUID, int, int] | None = None) -> dict[str, Any]:
     texts = {
         field: row.commit(field, value) if (value := getattr(row, field)) else None
         for field in ("prompt", "voice_over", "negative_prompt", "title")
@@ -137,6 +141,7 @@ def _submission(row: GenerationRequest) -> dict[str, Any]:
         "profile": row.profile,
         "debias": row.debias,
         **controls.logged(row),
+        **({"take": f"{take[1]} of {take[2]}"} if take else {}),
     }
 
 

@@ -34,10 +34,10 @@ MAX_BYTES = 2**31 - 1  # of one message of AES-GCM in the library; a larger shot
 _LABEL = b"byline film shot v1 "
 
 
-def key_of(brief: Any, engine: Any, configured: Any) -> str:
-    """Hex SHA-256 of what decides the frames: a frozen dataclass of the task, an EngineInfo and the
-    engine's entry of the settings."""
-    parts = [_plain(brief), _plain(engine), _plain(configured)]
+def key_of(*decides: Any) -> str:
+    """Hex SHA-256 of what decides the frames: plain values, mappings and dataclasses of the task, the
+    engine's facts and its settings."""
+    parts = [_plain(part) for part in decides]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
