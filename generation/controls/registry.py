@@ -16,13 +16,16 @@ from byline.audit.base.errors import InvalidInput
 from byline.generation.controls import brush, camera, fx, styles
 
 ASPECTS = {"16:9": (1280, 720), "9:16": (720, 1280), "1:1": (720, 720)}
+METHODS = dict.fromkeys(("auto", "motion", "model"))  # of operations/between.py
+BACKGROUNDS = dict.fromkeys(("green", "white", "black", "matte"))  # of operations/cutting.py
 MAX_LORAS = 4
 
 
 @dataclass(frozen=True)
 class Control:
     """`check` returns the value as it is stored, or raises InvalidInput. `where`: "engine" (a value of the
-    model; refused where it has none), "frames" (done to what was made), "engine or frames", "request"."""
+    model; refused where it has none), "frames" (done to what was made), "engine or frames", "request",
+    "operation" (one operation's own)."""
 
     name: str
     takes: str
@@ -98,6 +101,18 @@ CONTROLS: dict[str, Control] = {
         Control("loras", "list of names", "Registered LoRA weights of this model.", "engine", _loras),
         _number("shot_min_seconds", 0.5, 60, "No shot is shorter.", "request"),
         _number("shot_max_seconds", 0.5, 60, "No shot is longer.", "request"),
+        _number("factor", 2, 8, "How many times the frames of a clip.", "operation", whole=True),
+        _number("missing_from", 0, 60, "Second from which frames are made again.", "operation"),
+        _number("missing_to", 0, 60, "Second up to which frames are made again.", "operation"),
+        _number("cut_min_seconds", 0.3, 30, "No cut follows another sooner.", "operation"),
+        Control(
+            "method", "|".join(METHODS), "Frames between others: moved, or made by the model.", "operation",
+            choice("method", METHODS),
+        ),
+        Control(
+            "background", "|".join(BACKGROUNDS), "Behind a subject that is cut out.", "operation",
+            choice("background", BACKGROUNDS),
+        ),
     )
 }  # fmt: skip
 

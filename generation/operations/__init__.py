@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from byline.audit.base.errors import InvalidInput
 from byline.generation.engines.base import VideoEngine
-from byline.generation.operations import between, continuing, depicted, editing, plain, rhythm
+from byline.generation.operations import between, continuing, cutting, depicted, editing, plain, rhythm
 from byline.generation.operations.base import (
     COMPOSITE,
     Brief,
@@ -39,6 +39,8 @@ OPERATIONS: Mapping[str, OperationSpec] = MappingProxyType(
         "propagate_edit": editing.PROPAGATE_EDIT,
         "music_cuts": rhythm.MUSIC_CUTS,
         "audio_pulse": rhythm.AUDIO_PULSE,
+        "remove_background": cutting.REMOVE_BACKGROUND,
+        "list_objects": cutting.LIST_OBJECTS,
     }
 )
 

@@ -95,6 +95,15 @@ def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(cv2.resize(picture, size, interpolation=how))
 
 
+def cover(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The middle of a picture, scaled to fill (width, height)."""
+    height, width = _checked(picture)
+    scale = max(size[0] / width, size[1] / height)
+    wide, tall = min(width, round(size[0] / scale)), min(height, round(size[1] / scale))
+    left, top = (width - wide) // 2, (height - tall) // 2
+    return resized(picture[top : top + tall, left : left + wide], size)
+
+
 def clip_of(frames: np.ndarray | None, fps: float, seconds: float) -> np.ndarray:
     """The clip, checked. InvalidInput for something else, no speed, or more than `seconds` of it."""
     if (

@@ -35,7 +35,7 @@ def music_cuts(work: Work, inputs: Inputs) -> Made:
     samples, rate = _song(inputs)
     seconds = _seconds(work, samples, rate)
     found = beats.detect(samples, rate)
-    shortest = work.number("shot_min", SHORTEST_CUT_S, 0.3, 30)
+    shortest = work.number("cut_min_seconds", SHORTEST_CUT_S, 0.3, 30)
     cuts = np.round(np.array(beats.cut_times(found, seconds, shortest)) * FPS).astype(int)
     total = round(seconds * FPS)
     edges = [0, *sorted({int(cut) for cut in cuts if 0 < cut < total}), total]
@@ -163,7 +163,7 @@ MUSIC_CUTS = replace(
     says="Pictures that change on the beats of a song.",
     required=("song",),
     optional=("clip", "references"),
-    controls=("shot_min", *PASSED),
+    controls=("cut_min_seconds", *PASSED),
 )
 AUDIO_PULSE = replace(
     MUSIC_CUTS,
