@@ -10,7 +10,7 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_ready, worker_shutdown
 
-from byline.generation import runner, sweeper
+from byline.generation import runner, sweeper, warming
 from byline.generation.wake import TASKS
 
 
@@ -29,6 +29,14 @@ def start_sweeper(sender: Any, **_: Any) -> None:
     """Sweep beside the light worker; a second light worker that sweeps too does no harm."""
     if "light" in sender.app.amqp.queues.consume_from:
         sweeper.start()
+
+
+@worker_ready.connect
+def warm_up(sender: Any, **_: Any) -> None:
+    """Load the models of this worker's queues before it takes its first job."""
+    for queue in TASKS:
+        if queue in sender.app.amqp.queues.consume_from:
+            warming.warm_up(queue)
 
 
 @worker_shutdown.connect
