@@ -36,8 +36,12 @@ def assembled(made: Film, actor: str = "user:1") -> GenerationRequest:
 
 def shot(made: Film, actor: str = "user:1") -> GenerationRequest:
     """As `assembled`, but held as soon as its shots are made: what comes after them costs most."""
+    return held_when_shot(steps.assemble(made.pk, actor=actor, wake_worker=lambda *_: None))
+
+
+def held_when_shot(row: GenerationRequest) -> GenerationRequest:
     held = kit.with_stage("screen", lambda request, artefact: Outcome(Verdict.HOLD, code="enough"))
-    row = kit.finish(steps.assemble(made.pk, actor=actor, wake_worker=lambda *_: None), held)
+    row = kit.finish(row, held)
     assert row.error_code == "enough", row.error
     return row
 

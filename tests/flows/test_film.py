@@ -10,7 +10,6 @@ import pytest
 from byline.audit import fsck
 from byline.audit.models import Entry
 from byline.generation import store, submit
-from byline.generation.contracts import Outcome, Verdict
 from byline.generation.films import authoring, kept, scenes, steps
 from byline.generation.films.rows import STEPS, Film
 from byline.provenance.decode import decode
@@ -88,8 +87,7 @@ def test_some_shots_can_be_looked_at_alone_and_are_taken_up_by_the_film() -> Non
     row = steps.render(film.pk, actor="user:1", shots=[2], wake_worker=lambda *_: None)
     with pytest.raises(steps.FilmBusy):
         steps.assemble(film.pk, actor="user:1")
-    held = film_kit.kit.with_stage("screen", lambda *_: Outcome(Verdict.HOLD, code="enough"))
-    row = film_kit.kit.finish(row, held)
+    row = film_kit.held_when_shot(row)
     assert (len(row.scenes), row.title) == (1, "")
     assert film.steps.get(name="shots").standing() == "held"
     assert film_kit.shots(film_kit.shot(film)) == [(1, "made"), (2, "kept"), (3, "made")]
