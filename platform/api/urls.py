@@ -1,7 +1,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from byline.platform.api import audit, fairness, redress, review, views
+from byline.platform.api import audit, fairness, films, redress, review, views
 from byline.platform.api.detect import Detect
 
 urlpatterns = [
@@ -13,6 +13,11 @@ urlpatterns = [
     path("generations/<uuid:generation_id>/story", audit.GenerationStory.as_view(), name="generation-story"),
     path("audit/entries", audit.EntryList.as_view(), name="audit-entries"),
     path("audit/entries/<int:entry>/proof", audit.EntryProof.as_view(), name="audit-proof"),
+    path("films", films.FilmList.as_view(), name="films"),
+    path("films/<uuid:film_id>", films.FilmDetail.as_view(), name="film"),
+    path("films/<uuid:film_id>/shots/<int:shot>/retake", films.FilmRetake.as_view(), name="film-retake"),
+    path("films/<uuid:film_id>/make", films.FilmMake.as_view(), name="film-make"),
+    path("films/<uuid:film_id>/steps/<str:step>/decide", films.FilmDecide.as_view(), name="film-decide"),
     path("rewrites", fairness.Rewrites.as_view(), name="rewrites"),
     path("fairness", fairness.FairnessReport.as_view(), name="fairness"),
     path("verify", views.Verify.as_view(), name="verify"),
