@@ -18,6 +18,7 @@ from byline.audit.base import conf
 from byline.generation import states, store
 from byline.generation.films import kept
 from byline.generation.films.rows import Film
+from byline.generation.inputs import service as uploads
 from byline.generation.models import GenerationRequest
 from byline.generation.runner import Wake
 from byline.generation.wake import wake
@@ -79,7 +80,7 @@ def tidy() -> int:
     return removed + kept.tidy(lambda film: Film.objects.filter(pk=film).exists())
 
 
-_chores: list[Callable[[], object]] = [sweep, tidy]
+_chores: list[Callable[[], object]] = [sweep, tidy, uploads.expire]
 _stop = threading.Event()
 _thread: threading.Thread | None = None
 

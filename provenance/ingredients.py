@@ -42,7 +42,8 @@ class Ingredient:
     """One input. `content` is the file (path or bytes), None for what is no file here, e.g. a model.
 
     `licence` is an SPDX id or a sentence; `source_type` an IPTC digital source type, used only where
-    the input has no credentials of its own; `facts` are further org.byline.* statements.
+    the input has no credentials of its own; `facts` are further org.byline.* statements. `credentials` is
+    what was found in a file that is not at hand any more.
     """
 
     title: str
@@ -53,6 +54,7 @@ class Ingredient:
     media_type: str = ""
     data_type: str = ""  # e.g. "c2pa.types.model"
     facts: tuple[tuple[str, str], ...] = ()
+    credentials: Status = "none"
 
     @property
     def key(self) -> str:
@@ -110,7 +112,7 @@ def examine(ingredient: Ingredient, trust: TrustBundle) -> Examined:
     if ingredient.media_type:
         entry["format"] = ingredient.media_type
     if ingredient.content is None:
-        return _finished(entry, said, ingredient, "none", ())
+        return _finished(entry, said, ingredient, ingredient.credentials, ())
     with tempfile.TemporaryDirectory(prefix="byline-ingredient-") as scratch:
         path = ingredient.content if isinstance(ingredient.content, Path) else Path(scratch) / "content"
         if isinstance(ingredient.content, bytes):

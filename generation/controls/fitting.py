@@ -84,9 +84,13 @@ def fit(
     info, spec = engine.info, OPERATIONS[operation]
     known = heeded(info)
     given = {name: options[name] for name in CONTROLS if name in options}
+    words = operation.replace("_", " ")
+    own = {n for n in options if n == "shots" or (n in given and CONTROLS[n].where == "operation")}
+    if idle := sorted(own - set(spec.controls)):
+        raise NoSuchControl(f"{words} has no use for {', '.join(idle)}.")
     for name in _MODEL:
         if name in given and (name not in known or name not in spec.controls):
-            raise NoSuchControl(f"{info.name if name not in known else operation} has no control for {name}.")
+            raise NoSuchControl(f"{info.name if name not in known else words} has no control for {name}.")
     if "guidance_end" in given and "guidance" not in given:
         raise InvalidInput("guidance_end needs guidance, which it starts from.")
     if (negative_prompt or "style" in given) and "prompt" not in known:
@@ -102,13 +106,13 @@ def fit(
     limits = {name: given[name] for name in ("shot_min_seconds", "shot_max_seconds") if name in given}
     if limits:
         if "shots" not in spec.controls:
-            raise NoSuchControl(f"{operation} does not choose its shots.")
+            raise NoSuchControl(f"{words} does not choose its shots.")
         values["shots"] = shots.count(seconds, options.get("shots"), limits, info)
         facts["shots"] = {"value": values["shots"], **limits}
     if size := _size(engine, known, options):
         fields |= {"width": size[0], "height": size[1]}
         facts["size"] = {"value": f"{size[0]}x{size[1]}", "by": "model"}
-    elif "aspect" in given:
+    elif "aspect" in given and "aspect" not in spec.controls:
         facts["size"] = {"value": given["aspect"], "by": f"cut from {info.width}x{info.height}"}
     steered: VideoEngine = Steered(engine, fields, values.get("fps")) if fields or "fps" in values else engine
     return Fitted(steered, values, facts, frames)

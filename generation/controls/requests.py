@@ -8,8 +8,8 @@ from byline.audit.base.errors import ConfigurationError, InvalidInput
 from byline.generation import engines
 from byline.generation.controls import fitting, shots
 from byline.generation.controls.registry import CONTROLS
+from byline.generation.inputs import service
 from byline.generation.models import GenerationRequest, UploadedInput
-from byline.generation.operations import OPERATIONS
 
 DEFAULT = "text_to_video"
 
@@ -22,11 +22,8 @@ def require(row: GenerationRequest) -> None:
     name = row.options.get("engine", "default")
     if name not in conf.get("VIDEO_ENGINES"):
         raise InvalidInput("There is no such engine.", help=f"Engines: {', '.join(engines.names())}.")
-    asked = set(row.options) & (set(CONTROLS) | operations_own())
-    if row.operation == DEFAULT and not asked and not row.negative_prompt:
-        return
-    if idle := sorted(asked - set(CONTROLS) - set(OPERATIONS[row.operation].controls)):
-        raise fitting.NoSuchControl(f"{row.operation.replace('_', ' ')} has no use for {', '.join(idle)}.")
+    if row.operation == DEFAULT and not set(row.options) & set(CONTROLS) and not row.negative_prompt:
+        return  # a plain request needs no look at the engine's weights
     try:
         fitting.fit(
             engines.load(name),
@@ -39,25 +36,16 @@ def require(row: GenerationRequest) -> None:
         return
 
 
-def operations_own() -> set[str]:
-    """Values that some operation has for itself."""
-    return {name for spec in OPERATIONS.values() for name in spec.controls} - set(CONTROLS)
-
-
 def logged(row: GenerationRequest) -> dict[str, Any]:
     """What the log says of operation, inputs and options; {} for a plain request. Files by commitment."""
     found: dict[str, Any] = {}
     if row.operation != DEFAULT:
         found["operation"] = row.operation
     if row.inputs:
-        rows = UploadedInput.objects.in_bulk([item["input"] for item in row.inputs])
-        from byline.generation.inputs import service
-
+        wanted = [item["input"] for item in row.inputs]
+        rows = {str(one.pk): one for one in UploadedInput.objects.filter(pk__in=wanted)}
         found["inputs"] = [
-            {"role": item["role"], "sha256": service.committed(one)}
-            for item in row.inputs
-            for pk, one in rows.items()
-            if str(pk) == item["input"]
+            {"role": item["role"], "sha256": service.committed(rows[item["input"]])} for item in row.inputs
         ]
     if controls := {n: json.dumps(v, sort_keys=True) for n, v in row.options.items() if n in CONTROLS}:
         found["options"] = controls

@@ -63,7 +63,7 @@ def still(path: Path) -> tuple[np.ndarray, list[str], tuple[int, int]]:
         picture.alpha_composite(clear)
     picture = picture.convert("RGB")
     if max(own) > limits.STILL_SIDE:
-        picture.thumbnail((limits.STILL_SIDE, limits.STILL_SIDE), Image.Resampling.LANCZOS)
+        picture.thumbnail((limits.STILL_SIDE, limits.STILL_SIDE), Image.Resampling.LANCZOS, reducing_gap=3)
         notes.append(f"scaled down from {own[0]} x {own[1]}")
     if picture.width < limits.SMALLEST_SIDE or picture.height < limits.SMALLEST_SIDE:
         raise Refused("it is far longer than wide")

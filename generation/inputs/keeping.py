@@ -5,7 +5,9 @@ of our own making and authenticated when they are opened, so they are read in th
 """
 
 import io
+import time
 import wave
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import numpy as np
 from byline.audit.base import conf
 from byline.generation import sealed
 
+_ORPHAN_AGE_S = 3600.0
 Content = tuple[np.ndarray, float]  # as Parsed.array and Parsed.rate
 
 
@@ -42,6 +45,19 @@ def read(row_id: UUID, kind: str) -> Content:
 def forget(row_id: UUID) -> bool:
     """Remove it for good; whether there was one."""
     return sealed.forget(_place(row_id))
+
+
+def without_row(known: Callable[[UUID], bool]) -> int:
+    """Remove sealed files, an hour old or more, that `known` knows no row for; how many."""
+    removed = 0
+    for place in (conf.home() / "inputs").glob("*.sealed"):
+        try:
+            row_id = UUID(place.stem)
+        except ValueError:
+            continue
+        if time.time() - place.stat().st_mtime > _ORPHAN_AGE_S and not known(row_id):
+            removed += sealed.forget(place)
+    return removed
 
 
 def _place(row_id: UUID) -> Path:

@@ -31,7 +31,8 @@ class InputRefused(InvalidInput):
 @dataclass(frozen=True)
 class Parsed:
     """`array` is uint8: RGB (h, w, 3) of a picture, (h, w) with 0 and 255 of a mask, (T, h, w, 3) of a clip
-    at `rate` frames a second; or float32 mono of a song at `rate` samples a second. `notes` are for people."""
+    at `rate` frames a second; or float32 mono of a song at `rate` samples a second. `notes` tell people
+    what was done to it."""
 
     kind: str
     array: np.ndarray

@@ -121,9 +121,10 @@ def forget(input_id: uuid.UUID | str, *, owner: str, why: str = "owner") -> None
 
 
 def expire() -> int:
-    """Forget what is older than INPUT_RETENTION_DAYS; how many."""
+    """Forget what is older than INPUT_RETENTION_DAYS, and files that a killed process left; how many."""
     oldest = timezone.now() - dt.timedelta(days=float(conf.get("INPUT_RETENTION_DAYS")))
     due = UploadedInput.objects.filter(forgotten_at=None, created_at__lt=oldest)[:100]
     for row in due:
         forget(row.pk, owner=row.owner, why="retention")
-    return len(due)
+    orphans = keeping.without_row(lambda pk: UploadedInput.objects.filter(pk=pk, forgotten_at=None).exists())
+    return len(due) + orphans

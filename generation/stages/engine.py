@@ -13,7 +13,7 @@ def engine(request: Any, artefact: Artefact) -> Outcome:
     """Carry out the request's operation with its controls: the debiased prompt, in other words where the
     installation has a prompt expander, and in the style asked for."""
     from byline.generation import engines, expansion, measuring
-    from byline.generation.controls import fitting, shots, styles
+    from byline.generation.controls import fitting, likeness, shots, styles
     from byline.generation.stages.at_work import AtWork
 
     chosen = AtWork(engines.load(request.options.get("engine", "default")))
@@ -67,6 +67,7 @@ def engine(request: Any, artefact: Artefact) -> Outcome:
             "seed": request.seed,
             "operation": {"name": request.operation, **facts},
             "controls": controls,
+            "look": likeness.look(made) if request.take_set else "",
             "people": measuring.people(made, info.name, final),
         },
     )

@@ -17,6 +17,7 @@ def sign(request: Any, artefact: Artefact) -> Outcome:
     IPTC fields and, under profile CN, the label of GB 45438 go into the file first: nothing may change
     a signed file. They stand outside the media data, so the digest in the log stays true.
     """
+    from byline.generation.inputs import naming
     from byline.provenance import aigc, metadata, profiles
     from byline.provenance.ingredients import DIGEST, Ingredient
     from byline.provenance.manifest import ManifestFacts, ModelFact, Operation, SoftBinding, build
@@ -54,6 +55,7 @@ def sign(request: Any, artefact: Artefact) -> Outcome:
         models.append(
             ModelFact(music["name"], music["version"], "music", music["identifier"], licence=music["licence"])
         )
+    models += [ModelFact(**fact) for fact in marked["models"]]
     drawn_with = [
         Ingredient(
             item["title"],
@@ -67,7 +69,7 @@ def sign(request: Any, artefact: Artefact) -> Outcome:
     if "narration" in spoken:  # named without its SHA-256, a handle on the person who speaks
         role = (("org.byline.role", "speech"),)
         recorded = [Ingredient("recorded narration", "componentOf", source_type="digitalCapture", facts=role)]
-    used = [*recorded, *drawn_with]
+    used = [*recorded, *naming.ingredients(artefact.produced["inputs"]["used"], made), *drawn_with]
     facts = ManifestFacts(
         title=artefact.produced["normalise"]["title"] or UNTITLED,
         asset_id=f"urn:uuid:{record}",
@@ -76,6 +78,8 @@ def sign(request: Any, artefact: Artefact) -> Outcome:
         models=tuple(models),
         bindings=tuple(SoftBinding(**binding) for binding in marked["bindings"]),
         operations=(
+            *naming.steps(made),
+            *(Operation(**operation) for operation in marked["operations"]),
             Operation(
                 "c2pa.addedText",
                 "title, captions and the AI label were drawn in",

@@ -46,6 +46,23 @@ class GenerationCreateSerializer(serializers.Serializer[Any]):
         default="",
         help_text="Why the proposal is edited or refused, or an invented person's looks are changed.",
     )
+    negative_prompt = serializers.CharField(
+        max_length=1000, required=False, allow_blank=True, default="", help_text="What is not to be seen."
+    )
+    operation = serializers.CharField(
+        max_length=40,
+        required=False,
+        default="text_to_video",
+        help_text="One of GET /controls; most others work on inputs.",
+    )
+    inputs = serializers.DictField(
+        required=False,
+        default=dict,
+        help_text='Ids of POST /inputs by role: {"first": id, "references": [id, ...]}.',
+    )
+    options = serializers.DictField(
+        required=False, default=dict, help_text="Controls by name; GET /controls lists them."
+    )
     references = serializers.ListField(
         child=serializers.DictField(),
         required=False,
@@ -117,6 +134,7 @@ class GenerationSerializer(serializers.ModelSerializer[GenerationRequest]):
     error = serializers.SerializerMethodField()
     credentials_url = serializers.SerializerMethodField()
     rewrite = serializers.SerializerMethodField()
+    controls = serializers.SerializerMethodField()
 
     class Meta:
         model = GenerationRequest
@@ -126,6 +144,9 @@ class GenerationSerializer(serializers.ModelSerializer[GenerationRequest]):
             "title",
             "brand",
             "seed",
+            "operation",
+            "take_set",
+            "controls",
             "progress",
             "stage",
             "message",
@@ -149,6 +170,11 @@ class GenerationSerializer(serializers.ModelSerializer[GenerationRequest]):
         found = run.produces.get("fired", []) if run else []
         told = ("category", "clause", "help", "text", "view", "words")
         return [{name: item[name] for name in told} for item in found]
+
+    @extend_schema_field(serializers.DictField(help_text="By control: its value and who carried it out."))
+    def get_controls(self, request: GenerationRequest) -> dict[str, Any]:
+        run = request.runs.filter(stage="engine", current=True).first()
+        return dict(run.evidence.get("controls", {})) if run else {}
 
     @extend_schema_field(StageSerializer(many=True))
     def get_stages(self, request: GenerationRequest) -> list[dict[str, Any]]:

@@ -43,6 +43,10 @@ class MemoryFileHandler(FileUploadHandler):
     _file: Any = None
     _size = 0
 
+    def __init__(self, request: HttpRequest, most: int) -> None:
+        super().__init__(request)
+        self.most = most
+
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
         if self._file is not None:
@@ -51,7 +55,7 @@ class MemoryFileHandler(FileUploadHandler):
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         self._size += len(raw_data)
-        if self._size > conf.get("VERIFY_MAX_BYTES"):
+        if self._size > self.most:
             self._stop("size")
         self._file.write(raw_data)
 
@@ -66,9 +70,10 @@ class MemoryFileHandler(FileUploadHandler):
         raise StopUpload(connection_reset=True)
 
 
-def expect_file(request: HttpRequest) -> MemoryFileHandler:
-    """Let this request's upload go to memory. Call it before anything reads request.POST or FILES."""
-    handler = MemoryFileHandler(request)
+def expect_file(request: HttpRequest, most: int | None = None) -> MemoryFileHandler:
+    """Let this request's upload of at most `most` bytes (None: VERIFY_MAX_BYTES) go to memory. Call it before
+    anything reads request.POST or FILES."""
+    handler = MemoryFileHandler(request, conf.get("VERIFY_MAX_BYTES") if most is None else most)
     request.upload_handlers = [handler]
     return handler
 
@@ -76,7 +81,7 @@ def expect_file(request: HttpRequest) -> MemoryFileHandler:
 def file_of(handler: MemoryFileHandler, upload: Any) -> MemoryFile | None:
     """The upload as a memory file, None when the form was sent without one. FileTooLarge, NoFile."""
     if handler.refused == "size":
-        raise FileTooLarge(f"the file is larger than {conf.get('VERIFY_MAX_BYTES')} bytes")
+        raise FileTooLarge(f"the file is larger than {handler.most} bytes")
     if handler.refused == "count":
         raise NoFile("more than one file arrived; send one at a time")
     return upload if isinstance(upload, MemoryFile) else None

@@ -1,7 +1,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from byline.platform.api import audit, fairness, films, redress, review, views
+from byline.platform.api import audit, controls, fairness, films, inputs, redress, review, takes, views
 from byline.platform.api.detect import Detect
 
 urlpatterns = [
@@ -11,6 +11,11 @@ urlpatterns = [
         "generations/<uuid:generation_id>/cancel", views.GenerationCancel.as_view(), name="generation-cancel"
     ),
     path("generations/<uuid:generation_id>/story", audit.GenerationStory.as_view(), name="generation-story"),
+    path("inputs", inputs.InputList.as_view(), name="inputs"),
+    path("inputs/<uuid:input_id>", inputs.InputDetail.as_view(), name="input"),
+    path("controls", controls.Controls.as_view(), name="controls"),
+    path("takes", takes.TakeCreate.as_view(), name="takes"),
+    path("takes/<uuid:take_set>", takes.TakeSet.as_view(), name="take-set"),
     path("audit/entries", audit.EntryList.as_view(), name="audit-entries"),
     path("audit/entries/<int:entry>/proof", audit.EntryProof.as_view(), name="audit-proof"),
     path("films", films.FilmList.as_view(), name="films"),

@@ -17,6 +17,7 @@ COMMANDS = (
     "setup",
     "check",
     "generate",
+    "controls",
     "script",
     "sound",
     "verify",

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from byline.generation import presentation
 from byline.generation.contracts import Artefact, Verdict
 from byline.generation.soundtrack import SpeechTooLong
 from byline.generation.engines.base import EngineInfo
@@ -14,7 +15,7 @@ from byline.generation.operations import Inputs
 from byline.generation.operations.plain import MAX_SHOTS
 from byline.generation.stages import engine as engine_stage
 from byline.generation.stages.inputs import Given
-from byline.generation.stages.marking import MIN_MARKED_SPEECH_S, _sound
+from byline.generation.stages.sounding import MIN_MARKED_SPEECH_S, make
 from byline.generation.stages.speech import speech
 from byline.generation.stages.stopwatch import Stopwatch
 from byline.generation.stages.texts import clean, moderate, normalise
@@ -37,6 +38,7 @@ def request(**more: Any) -> Any:
         "references": [],
         "operation": "text_to_video",
         "inputs": [],
+        "take_set": None,
         "scenes": [],
     }
     return SimpleNamespace(**{**values, **more})
@@ -117,7 +119,7 @@ def test_short_speech_is_left_as_it_is(tmp_path: Path) -> None:
     samples = np.random.default_rng(1).normal(0, 0.1, round(seconds * 22_050)).astype(np.float32)
     made.memory["speech"] = Speech(samples, 22_050, ())
     made.produced["normalise"]["voice_over"] = ""
-    found = _sound(request(), made, Stopwatch())
+    found = make(request(), made, presentation.of({}, "byline"), Stopwatch())
     assert found.samples is not None
     assert found.mark is None
 
