@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from byline.audit.base.errors import InvalidInput
+from byline.generation import presentation
 from byline.generation.controls import registry
 from byline.generation.models import MAX_SECONDS, MAX_SEED
 from byline.generation.sound import scoring
@@ -41,6 +42,7 @@ _OPTIONS: dict[str, tuple[type, float, float]] = {
     "narration": (str, 64, 64),  # SHA-256 of an uploaded recording
     "restore": (str, 0, 60),  # steps for the recording, see sound/restoration.py
     "loudness": (float, -31.0, -12.0),  # LUFS
+    **presentation.OPTIONS,
 }
 
 
@@ -118,6 +120,7 @@ def options(value: Mapping[str, Any]) -> dict[str, Any]:
             raise InvalidInput(f"Option {name} is between {low} and {high}.")
     _sizes(found)
     scoring.check(found)
+    presentation.check(found)
     return found
 
 

@@ -120,7 +120,7 @@ def _drawn(notice: Notice, brand: Brand, size: tuple[int, int]) -> Image.Image:
     mark = _tall_enough(notice.icon, brand, 1.25 * notice.size * min(size)) if notice.icon else None
     pad = round(face.size * 0.45)
     icon_wide = round(mark.getlength(notice.icon)) + 2 * pad if mark else 0
-    tall = round((mark or face).size * 1.3)
+    tall = max(round(face.size * 1.5), round(mark.size * 1.3) if mark else 0)
     image = Image.new("RGBA", (icon_wide + round(face.getlength(notice.text)) + 2 * pad, tall))
     draw = ImageDraw.Draw(image)
     box = (0, 0, image.width - 1, image.height - 1)

@@ -29,12 +29,14 @@ class UnknownEnhancement(InvalidInput):
 
 @dataclass(frozen=True)
 class Enhanced:
-    """`shots`: (T, h, w, 3) uint8 each. `prepare` is for one key frame, None where nothing is left to do.
-    `steps`: {"step", "version", ...} in the order of the work, for the record."""
+    """`shots`: (T, h, w, 3) uint8 each. `prepare` is for one key frame, None where nothing is left to do;
+    what it gives back is `scale` times as wide. `steps`: {"step", "version", ...} in the order of the work,
+    for the record."""
 
     shots: Sequence[np.ndarray]
     prepare: Callable[[np.ndarray], np.ndarray] | None
     steps: tuple[dict[str, Any], ...]
+    scale: int = 1
 
 
 def parse(text: str) -> tuple[str, ...]:
@@ -93,7 +95,7 @@ def apply(
             frame = change(frame)
         return frame
 
-    return Enhanced(shots, prepare if each else None, tuple(done))
+    return Enhanced(shots, prepare if each else None, tuple(done), factor)
 
 
 def _looked(check: Callable[[], None], change: Callable[..., np.ndarray], *given: Any) -> np.ndarray:

@@ -52,10 +52,16 @@ class Upscaler(Protocol):
 
 def load(name: str, engine: str) -> Upscaler:
     """The upscaler of the setting UPSCALERS, looked over. UpscalerUnfit for pictures it was not made for."""
-    found: Upscaler = plugins.load("UPSCALERS", name, "upscaler")
+    found = configured(name)
     if found.engines and engine not in found.engines:
         raise UpscalerUnfit(f"the upscaler {name} was not made for the pictures of {engine}")
     found.self_check()
+    return found
+
+
+def configured(name: str) -> Upscaler:
+    """The upscaler of that name. ConfigurationError names what is wrong."""
+    found: Upscaler = plugins.load("UPSCALERS", name, "upscaler")
     return found
 
 

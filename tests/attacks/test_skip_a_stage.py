@@ -58,10 +58,10 @@ def test_a_stage_that_claims_success_without_doing_its_work_ends_in_failure(name
 def test_a_clip_encoded_without_its_mark_is_never_signed_off() -> None:
     def unmarked(request: Any, artefact: Artefact) -> Outcome:
         outcome = next(s for s in pipeline.STAGES if s.name == "watermark").run(request, artefact)
-        from byline.generation.encode import write_mp4
+        from byline.generation.encode import write_clip
 
         frames = artefact.memory["shots"][0]
-        write_mp4(outcome.files["encoded"], frames, 12, None, 48_000)
+        write_clip(outcome.files["encoded"], frames, 12, None, 48_000)
         return outcome
 
     row = kit.finish(kit.ask(), kit.with_stage("watermark", unmarked))

@@ -227,7 +227,7 @@ def test_a_wrong_kit_names_the_key(change: dict[str, Any], message: str) -> None
 
 def test_contact_sheet_shows_first_and_last_with_times(brand: brands.Brand, tmp_path: Path) -> None:
     clip, sheet = tmp_path / "clip.mp4", tmp_path / "sheet.png"
-    encode.write_mp4(clip, _compose([_shot()], brand), 24, None, 0)
+    encode.write_clip(clip, _compose([_shot()], brand), 24, None, 0)
     assert contact_sheet.write(clip, sheet, columns=4, rows=2) == 8
     with Image.open(sheet) as page:
         assert page.size == (8 + 4 * 392, 8 + 2 * (216 + 30 + 8))

@@ -32,7 +32,7 @@ def _tone(seconds: float, rate: int) -> np.ndarray:
 def clip(tmp_path: Path) -> Path:
     cues = [Cue(0.5, 1.0, "Grüße {\\b1} & <i>"), Cue(1.2, 1.8, "two\nlines")]
     path = tmp_path / "clip.mp4"
-    encode.write_mp4(path, _frames(), FPS, _tone(1.5, 22_050), 22_050, cues, "de", title="A title")
+    encode.write_clip(path, _frames(), FPS, _tone(1.5, 22_050), 22_050, cues, "de", title="A title")
     return path
 
 
@@ -90,14 +90,14 @@ def test_the_file_is_private_and_no_other_is_left(clip: Path) -> None:
 
 
 def test_sound_longer_than_the_picture_is_cut(tmp_path: Path) -> None:
-    encode.write_mp4(tmp_path / "a.mp4", _frames(24), FPS, _tone(5, 48_000), 48_000)
+    encode.write_clip(tmp_path / "a.mp4", _frames(24), FPS, _tone(5, 48_000), 48_000)
     with av.open(str(tmp_path / "a.mp4")) as container:
         audio = container.streams.audio[0]
         assert float(audio.duration * audio.time_base) == pytest.approx(1.0, abs=0.03)
 
 
 def test_without_sound_and_captions(tmp_path: Path) -> None:
-    made = encode.write_mp4(tmp_path / "a.mp4", _frames(24), FPS, None, 0)
+    made = encode.write_clip(tmp_path / "a.mp4", _frames(24), FPS, None, 0)
     assert (made.frames, made.seconds, made.bytes) == (24, 1.0, (tmp_path / "a.mp4").stat().st_size)
     with av.open(str(tmp_path / "a.mp4")) as container:
         assert len(container.streams) == 1
@@ -112,7 +112,7 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
         raise RuntimeError("the watermark failed")
 
     with pytest.raises(RuntimeError, match="watermark"):
-        encode.write_mp4(path, broken(), FPS, None, 0)
+        encode.write_clip(path, broken(), FPS, None, 0)
     assert path.read_bytes() == b"before"
     assert os.listdir(tmp_path) == ["clip.mp4"]
 
@@ -129,10 +129,10 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
 )
 def test_frames_that_cannot_be_encoded(tmp_path: Path, frames: list[np.ndarray]) -> None:
     with pytest.raises(EncodeFailed):
-        encode.write_mp4(tmp_path / "clip.mp4", frames, FPS, None, 0)
+        encode.write_clip(tmp_path / "clip.mp4", frames, FPS, None, 0)
     assert not os.listdir(tmp_path)
 
 
 def test_sound_that_is_not_a_number(tmp_path: Path) -> None:
     with pytest.raises(EncodeFailed, match="not numbers"):
-        encode.write_mp4(tmp_path / "a.mp4", _frames(2), FPS, np.full(100, np.nan, np.float32), 48_000)
+        encode.write_clip(tmp_path / "a.mp4", _frames(2), FPS, np.full(100, np.nan, np.float32), 48_000)

@@ -90,7 +90,7 @@ def test_the_editor_sees_the_sound_of_a_finished_clip(client: Any, tmp_path: Pat
     from django.contrib.auth.models import User
 
     from byline.generation import store, submit
-    from byline.generation.encode import write_mp4
+    from byline.generation.encode import write_clip
     from byline.generation.models import GenerationRequest, StageRun
 
     client.force_login(User.objects.create_superuser("admin", password="correct horse battery"))
@@ -99,7 +99,7 @@ def test_the_editor_sees_the_sound_of_a_finished_clip(client: Any, tmp_path: Pat
     assert client.get(address).status_code == 404
     frames = np.zeros((8, 96, 160, 3), np.uint8)
     tone = (0.3 * np.sin(np.arange(48_000) / 9)).astype(np.float32)
-    write_mp4(tmp_path / "a.mp4", iter(frames), 8, tone, 48_000)
+    write_clip(tmp_path / "a.mp4", iter(frames), 8, tone, 48_000)
     sha256 = store.put(tmp_path / "a.mp4")
     GenerationRequest.objects.filter(pk=row.pk).update(
         state="ready", file_sha256=sha256, serial=1, audio_id=1, settled_at=row.created_at

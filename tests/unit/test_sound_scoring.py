@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from byline.audit.base.errors import InvalidInput
-from byline.generation import intake, soundtrack
+from byline.generation import intake, presentation, soundtrack
 from byline.generation.contracts import Artefact
 from byline.generation.sound import loudness, scoring
-from byline.generation.stages.marking import _sound
+from byline.generation.stages.sounding import make
 from byline.generation.stages.stopwatch import Stopwatch
 from byline.generation.voices.espeak import EspeakVoice
 
@@ -24,7 +24,7 @@ def sound(tmp_path: Path, line: str = LINE, **options: Any) -> Any:
     made.produced["normalise"] = {"voice_over": line}
     made.produced["debias"] = {"prompt": "Rain over the sea."}
     made.memory["speech"] = EspeakVoice().speak(line) if line else None
-    return _sound(asked, made, Stopwatch())
+    return make(asked, made, presentation.of(asked.options, "byline"), Stopwatch())
 
 
 @pytest.mark.parametrize(
