@@ -24,6 +24,10 @@ GRADIENTS: dict[str, tuple[RGB, RGB]] = {
     "snow": ((172, 192, 216), (224, 232, 242)),
     "forest": ((132, 190, 160), (196, 226, 190)),
     "room": ((236, 220, 192), (228, 208, 178)),
+    "mountains": ((120, 180, 236), (232, 240, 246)),
+    "underwater": ((30, 140, 176), (8, 48, 104)),
+    "space": ((10, 8, 26), (26, 14, 52)),
+    "stage": ((92, 14, 30), (120, 22, 40)),
 }
 
 
@@ -32,6 +36,22 @@ def gradient(setting: str, width: int, height: int, shade: float) -> Image.Image
     ramp = np.linspace(0, 1, height, dtype=np.float32)[:, None]
     column = np.clip((top * (1 - ramp) + bottom * ramp) * shade, 0, 255).astype(np.uint8)
     return Image.fromarray(np.repeat(column[:, None, :], width, axis=1))
+
+
+def at_time(picture: Image.Image, time: str) -> Image.Image:
+    """The same place at "night" or "sunset"; "" is by day."""
+    if not time:
+        return picture
+    values = np.asarray(picture, np.float32)
+    if time == "night":
+        values = values * np.array([0.24, 0.28, 0.44], np.float32) + np.array([2, 4, 18], np.float32)
+        made = Image.fromarray(values.clip(0, 255).astype(np.uint8))
+        w, h = made.size
+        draw = ImageDraw.Draw(made)
+        draw.ellipse((w - 0.3 * h, 0.08 * h, w - 0.12 * h, 0.26 * h), fill=(246, 240, 200))
+        return made
+    glow = np.asarray(gradient("sunset", *picture.size, 1.0), np.float32)
+    return Image.fromarray((values * 0.45 + glow * 0.55).astype(np.uint8))
 
 
 def paint(setting: str, size: tuple[int, int], seed: int, phase: float = 0.0) -> Image.Image:
@@ -116,4 +136,46 @@ def paint(setting: str, size: tuple[int, int], seed: int, phase: float = 0.0) ->
         draw.rectangle(px(0.16, 0.14, 0.56, 0.5), fill=(250, 250, 250))
         draw.rectangle(px(0.19, 0.17, 0.53, 0.47), fill=(150, 208, 246))
         draw.rectangle(px(aspect - 0.42, 0.2, aspect - 0.14, 0.78), fill=(122, 82, 54))
+    elif setting == "mountains":
+        for peak, foot, tone in ((0.1, 0.62, (104, 116, 140)), (0.24, 0.5, (124, 136, 158))):
+            for k in range(3):
+                x = aspect * (k + (0.2 if tone[0] == 104 else 0.7)) / 2.6 + rng.uniform(-0.06, 0.06)
+                draw.polygon(
+                    [tuple(px(x - foot, 0.86)), tuple(px(x, peak)), tuple(px(x + foot, 0.86))], fill=tone
+                )
+                cap = 0.3 * foot
+                low = peak + 0.3 * (0.86 - peak)
+                draw.polygon(
+                    [tuple(px(x - cap, low)), tuple(px(x, peak)), tuple(px(x + cap, low))],
+                    fill=(244, 248, 252),
+                )
+        draw.rectangle(px(0, 0.84, aspect, 1), fill=(96, 128, 84))
+    elif setting == "underwater":
+        for _ in range(7):
+            x, y, r = rng.uniform(0, aspect), rng.uniform(0.05, 0.75), rng.uniform(0.015, 0.035)
+            disc(x, y, r, (150, 214, 236))
+        draw.rectangle(px(0, 0.86, aspect, 1), fill=(206, 186, 128))
+        for k in range(4):
+            x = (k + 0.5) * aspect / 4 + rng.uniform(-0.1, 0.1)
+            draw.rounded_rectangle(px(x, 0.62, x + 0.05, 0.92), 0.02 * height, fill=(26, 150, 88))
+            draw.rounded_rectangle(px(x + 0.07, 0.7, x + 0.11, 0.92), 0.02 * height, fill=(20, 122, 72))
+    elif setting == "space":
+        for _ in range(26):
+            disc(rng.uniform(0, aspect), rng.uniform(0, 1), 0.011, (250, 250, 250))
+        disc(0.24, 0.22, 0.13, (222, 140, 84))
+        draw.ellipse(px(0.04, 0.19, 0.44, 0.25), outline=(236, 206, 160), width=max(1, int(height * 0.02)))
+        disc(aspect - 0.18, 0.86, 0.22, (74, 132, 190))
+    elif setting == "stage":
+        for k in range(8):
+            x = k * aspect / 7 + rng.uniform(-0.02, 0.02)
+            draw.rectangle(px(x, 0, x + 0.06, 0.78), fill=(140, 28, 48))
+        centre = aspect / 2
+        beam = [
+            tuple(px(centre - 0.12, 0)),
+            tuple(px(centre + 0.12, 0)),
+            tuple(px(centre + 0.56, 0.8)),
+            tuple(px(centre - 0.56, 0.8)),
+        ]
+        draw.polygon(beam, fill=(206, 120, 96))
+        draw.rectangle(px(0, 0.78, aspect, 1), fill=(146, 98, 56))
     return image

@@ -81,8 +81,8 @@ def draw_person(draw: ImageDraw.ImageDraw, person: Person, pose: Pose) -> None:
     skin = SKINS[person.skin][0]
     dress = DRESSES.get(person.dress) or Dress(person.colour, (58, 62, 84))
     feminine = person.gender == "woman"
-    head = h * (0.19 if person.age == "child" else 0.155)
-    hair: RGB = (206, 206, 210) if person.age == "older" else person.hair
+    head = h * (0.22 if person.age == "child" else 0.185)
+    hair: RGB = (232, 232, 236) if person.age == "older" else person.hair
     shoulder = h * (0.13 if feminine else 0.165)
     hip_y, neck_y = pose.y - 0.38 * h, pose.y - h + 2 * head
     tilt = pose.lean * h
@@ -139,11 +139,19 @@ def draw_person(draw: ImageDraw.ImageDraw, person: Person, pose: Pose) -> None:
             (nx - head * 1.08, cy - head * 1.12, nx + head * 1.08, cy + head * 0.9), 180, 360, fill=hair
         )
         disc(nx, cy + head * 0.22, head * 0.88, head * 0.72, skin)
+    if person.age == "middle":  # greying temples and glasses
+        for side in (-1, 1):
+            disc(nx + side * head * 0.95, cy + head * 0.02, head * 0.24, head * 0.42, (176, 176, 180))
+        for side in (-1, 1):
+            disc(nx + side * head * 0.42, cy + head * 0.1, head * 0.4, head * 0.36, (20, 20, 30))
+            disc(nx + side * head * 0.42, cy + head * 0.1, head * 0.24, head * 0.2, (214, 236, 250))
     for side in (-1, 1):
-        disc(nx + side * head * 0.36, cy + head * 0.08, head * 0.13, head * 0.15, (24, 20, 22))
+        disc(nx + side * head * 0.38, cy + head * 0.1, head * 0.13, head * 0.15, (24, 20, 22))
     disc(nx, cy + head * 0.55, head * 0.3, head * (0.07 + 0.2 * pose.mouth), (170, 40, 50))
-    if person.age == "older" and not feminine:
-        draw.chord((nx - head * 0.8, cy - head * 0.1, nx + head * 0.8, cy + head * 1.1), 35, 145, fill=hair)
+    if person.age == "older" and not feminine:  # a white beard
+        draw.chord(
+            (nx - head * 0.95, cy - head * 0.3, nx + head * 0.95, cy + head * 1.35), 20, 160, fill=hair
+        )
     _hat(draw, dress, nx, cy, head)
     _prop(draw, dress.prop, *hands[0], h)
 

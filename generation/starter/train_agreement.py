@@ -39,7 +39,7 @@ def draw(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     looks, texts, names = [], [], []
     known: list[dict[str, int]] = [{} for _ in ATTRIBUTES]
     for _ in range(count):
-        scene = scenes.sample(rng)
+        scene = scenes.sample(rng, full=True)
         clip = scenes.render(scene, frames=agreement.FRAMES)[0]
         looks.append(agreement.look(clip))
         said = [scenes.caption(scene, rng) for _ in range(CAPTIONS)]

@@ -35,7 +35,11 @@ def draw(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
         if not scene.is_person:
             labels.append([0, _IGNORED, _IGNORED, _IGNORED])
             continue
-        said = {"gender": scene.gender, "skin": _SKINS[scene.skin], "age": scene.age}
+        said = {
+            "gender": scene.gender,
+            "skin": _SKINS[scene.skin],
+            "age": {"middle": "adult"}.get(scene.age, scene.age),
+        }
         labels.append([1, *(HEADS[name].index(said[name]) for name in ("gender", "skin", "age"))])
     return np.stack(clips), np.array(labels)
 

@@ -20,6 +20,8 @@ import numpy as np
 from byline.audit.base import heavy
 from byline.generation.starter import scenes
 from byline.generation.starter.fast_vae import FastPass, start_as_image_model
+from byline.generation.starter.muon import Muon
+from byline.generation.starter.team import Team
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +33,10 @@ CONFIG: dict[str, Any] = {
     "temperal_downsample": [False, True, True],
 }
 PLAN: dict[str, dict[str, Any]] = {
-    "frames": {"batch": 16, "lr": 2.5e-3, "settled": 1.0, "frames": 1},
+    "frames": {"batch": 16, "lr": 2.2e-3, "settled": 1.0, "frames": 1},
     # What draws pictures moves slowly ("settled"), what mixes frames fast: at one high rate for all
     # the clips stage first forgets the pictures.
-    "clips": {"batch": 1, "lr": 7e-4, "settled": 0.3, "frames": 17},
+    "clips": {"batch": 1, "lr": 1e-3, "settled": 0.3, "frames": 17},
 }
 TEMPORAL = ("time_conv", "mid_block", "decoder.conv_in", "up_blocks.0", "up_blocks.1")
 POOL = 400  # clips drawn at a time; the pool is redrawn in part as training goes on
@@ -53,9 +55,9 @@ def build(seed: int = 0) -> Any:
 class Pool:
     """Drawn clips kept as bytes; `refresh` redraws a few so that nothing is learned by heart."""
 
-    def __init__(self, seed: int, size: int) -> None:
-        self.rng = np.random.default_rng(seed)
-        self.frames = np.empty((size, scenes.FRAMES, scenes.HEIGHT, scenes.WIDTH, 3), np.uint8)
+    def __init__(self, seed: int, size: int, frames: int = scenes.FRAMES, full: bool = False) -> None:
+        self.rng, self.length, self.full = np.random.default_rng(seed), frames, full
+        self.frames = np.empty((size, frames, scenes.HEIGHT, scenes.WIDTH, 3), np.uint8)
         self.mask = np.empty(self.frames.shape[:-1], bool)
         self.at = 0
         self.refresh(size)
@@ -63,14 +65,15 @@ class Pool:
     def refresh(self, count: int) -> None:
         for _ in range(count):
             k = self.at % len(self.frames)
-            self.frames[k], self.mask[k] = scenes.render(scenes.sample(self.rng))
+            scene = scenes.sample(self.rng, full=self.full)
+            self.frames[k], self.mask[k] = scenes.render(scene, frames=self.length)
             self.at += 1
 
     def batch(self, count: int, frames: int) -> tuple[Any, Any]:
         """Clips (B, 3, T, H, W) in -1..1 and subject masks (B, 1, T, H, W)."""
         torch = heavy.load("torch")
         which = self.rng.integers(0, len(self.frames), count)
-        start = self.rng.integers(0, scenes.FRAMES - frames + 1, count)
+        start = self.rng.integers(0, self.length - frames + 1, count)
         x = np.stack([self.frames[k, s : s + frames] for k, s in zip(which, start, strict=True)])
         m = np.stack([self.mask[k, s : s + frames] for k, s in zip(which, start, strict=True)])
         if self.rng.random() < 0.5:  # mirrored: twice the pictures
@@ -80,7 +83,7 @@ class Pool:
 
 
 def loss_of(y: Any, x: Any, mask: Any) -> Any:
-    weight = 1 + 3 * mask
+    weight = 1 + 5 * mask
     weight = weight / weight.mean()
     e = y - x
     gx = ((e[..., 1:] - e[..., :-1]).abs() * weight[..., 1:]).mean()
@@ -101,40 +104,54 @@ def encode_keys(fast: FastPass, keys: Any) -> Any:
     return latents[:, :, 0].unflatten(0, (-1, keys.shape[2])).transpose(1, 2)
 
 
-def run_stage(vae: Any, stage: str, minutes: float, seed: int, note: Path) -> None:
+def around(x: Any, mask: Any, width: int) -> tuple[Any, Any]:
+    """Cut the columns around the subjects out of frames and masks: half the work, most of the news."""
+    columns = mask.sum((0, 1, 2, 3))
+    edges = range(0, x.shape[-1] - width + 1, 8)
+    left = max(edges, key=lambda k: float(columns[k : k + width].sum()))
+    return x[..., left : left + width].contiguous(), mask[..., left : left + width].contiguous()
+
+
+def run_stage(vae: Any, stage: str, minutes: float, seed: int, note: Path, team: Team) -> None:
     """Train one stage for so many wall minutes, with a warm start and a decay over the last half."""
     torch = heavy.load("torch")
     plan = PLAN[stage]
-    torch.manual_seed(seed)
-    fast, pool = FastPass(vae), Pool(seed, POOL)
-    groups: list[dict[str, Any]] = [{"params": [], "scale": 1.0}, {"params": [], "scale": plan["settled"]}]
+    torch.manual_seed(seed + 7919 * team.rank)
+    length = 5 if plan["frames"] == 1 else scenes.FRAMES
+    fast, pool = FastPass(vae), Pool(seed + 7919 * team.rank, POOL, length, full=True)
+    batch = max(1, plan["batch"] // team.size)
+    groups: list[list[tuple[str, Any]]] = [[], []]
     for name, parameter in vae.named_parameters():
         if stage == "clips" and name.startswith(("encoder.", "quant_conv.")):
             parameter.requires_grad_(False)
         else:
-            groups[0 if any(part in name for part in TEMPORAL) else 1]["params"].append(parameter)
-    optimiser = torch.optim.AdamW(groups, lr=plan["lr"], betas=(0.9, 0.99), weight_decay=0.0, foreach=True)
-    began, step, running = time.monotonic(), 0, None
-    while (elapsed := time.monotonic() - began) < minutes * 60:
+            groups[0 if any(part in name for part in TEMPORAL) else 1].append((name, parameter))
+    optimisers = [Muon(group, ("conv_in", "conv_out"), 0.0, team) for group in groups]
+    parameters = [p for p in vae.parameters() if p.requires_grad]
+    began, step, running, stop = time.monotonic(), 0, None, False
+    while not stop:
+        elapsed = time.monotonic() - began
         done = elapsed / (minutes * 60)
         rate = plan["lr"] * min(1, (step + 1) / 40) * (1 if done < 0.5 else max(0.03, 2 * (1 - done)))
-        for group in optimiser.param_groups:
-            group["lr"] = rate * group["scale"]
-        x, mask = pool.batch(plan["batch"], plan["frames"])
+        x, mask = pool.batch(batch, plan["frames"])
+        if stage == "frames" and done < 0.6:
+            x, mask = around(x, mask, 64)
         mean = fast.encode(x)[0] if stage == "frames" else encode_keys(fast, x[:, :, ::4])
         spread = mean.detach().std()
         y = fast.decode(mean + torch.randn_like(mean) * NOISE * spread)
         loss = loss_of(y, x, mask) + 1e-4 * mean.square().mean()
-        optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
-        optimiser.step()
+        rate, stop = team.agree(parameters, rate, done >= 1)
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        for optimiser, scale in zip(optimisers, (1.0, plan["settled"]), strict=True):
+            optimiser.step(rate * scale)
+            optimiser.zero()
         step += 1
         value = psnr(y.detach(), x)
         running = value if running is None else 0.97 * running + 0.03 * value
         if step % 4 == 0:
             pool.refresh(2)
-        if step % 50 == 0:
+        if step % 50 == 0 and team.rank == 0:
             log.info(
                 "%s step %d %.0fs psnr %.2f loss %.4f spread %.2f",
                 stage,
@@ -144,9 +161,10 @@ def run_stage(vae: Any, stage: str, minutes: float, seed: int, note: Path) -> No
                 loss.item(),
                 spread,
             )
-        if step % 100 == 0:
+        if step % 100 == 0 and team.rank == 0:
             vae.save_pretrained(note / "vae")
-    vae.save_pretrained(note / "vae")
+    if team.rank == 0:
+        vae.save_pretrained(note / "vae")
 
 
 def evaluate(vae: Any, count: int = 16, seed: int = 99) -> tuple[float, list[np.ndarray]]:
@@ -156,7 +174,7 @@ def evaluate(vae: Any, count: int = 16, seed: int = 99) -> tuple[float, list[np.
     values, pairs = [], []
     with torch.no_grad():
         for _ in range(count):
-            clip, _ = scenes.render(scenes.sample(rng))
+            clip, _ = scenes.render(scenes.sample(rng, full=True))
             x = torch.from_numpy(clip).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
             y = vae.decode(vae.encode(x).latent_dist.mean).sample
             values.append(psnr(y, x))
@@ -164,13 +182,23 @@ def evaluate(vae: Any, count: int = 16, seed: int = 99) -> tuple[float, list[np.
     return float(np.mean(values)), pairs
 
 
-def train(out: Path, minutes: float, stage: str, seed: int = 0) -> None:
+def train(
+    out: Path,
+    minutes: float,
+    stage: str,
+    seed: int = 0,
+    rank: int = 0,
+    size: int = 1,
+    meeting: Path = Path(),
+) -> None:
     """Run `stage` ("frames" or "clips") for `minutes`, starting from `out`/vae where it exists."""
     diffusers = heavy.load("diffusers")
     out.mkdir(parents=True, exist_ok=True)
     known = out / "vae" / "config.json"
     vae = diffusers.AutoencoderKLWan.from_pretrained(out / "vae") if known.exists() else build(seed)
-    run_stage(vae.train(), stage, minutes, seed + (1 if stage == "clips" else 0), out)
-    value, pairs = evaluate(vae.eval(), 8)
-    log.info("%s: fresh clips %.2f dB", stage, value)
-    scenes.sheet(pairs, str(out / f"vae_{stage}.png"))
+    team = Team(rank, size, meeting)
+    run_stage(vae.float().train(), stage, minutes, seed + (1 if stage == "clips" else 0), out, team)
+    if rank == 0:
+        value, pairs = evaluate(vae.eval(), 8)
+        log.info("%s: fresh clips %.2f dB", stage, value)
+        scenes.sheet(pairs, str(out / f"vae_{stage}.png"))

@@ -1,0 +1,239 @@
+"""The starter model: does a clip show what its prompt asked for, how steady is it, how long does it take?
+
+`make bench-starter` (about a quarter of an hour on two cores; `BENCHFLAGS=--quick` for a look). Every
+subject of the vocabulary is asked for once, with the settings, colours and motions in turn, in words that no
+training caption uses, four seeds each. A small reader of clips that was trained on renders only
+(byline.generation.starter.train_probe) says what it sees. "drawn" is the same reader on renders of the same
+scenes after the autoencoder, its ceiling; chance is one in the number of answers. Intervals are bootstrapped
+over prompts, because the seeds of one prompt are not independent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+
+from bench.results_file import Results
+from byline.audit.base import heavy
+from byline.generation.engines.base import VideoTask
+from byline.generation.engines.wan import STARTER, WanEngine
+from byline.generation.starter import probe, scenes, train_probe, vocabulary
+
+READER = Path(__file__).parent / "data" / "starter_probe.safetensors"
+SEEDS = (11, 22, 33, 44)
+# Words that no caption of the training set uses for these things.
+MOTIONS = {
+    "right": "heads off toward the right-hand side",
+    "left": "crosses over toward the left-hand side",
+    "rise": "climbs higher and higher",
+    "fall": "comes down toward the ground",
+    "bounce": "keeps bouncing up and down",
+    "spin": "is slowly turning round and round",
+    "grow": "becomes larger and larger",
+    "shrink": "becomes smaller and smaller",
+    "shake": "is rocking from side to side",
+    "still": "does not move at all",
+    "wave": "lifts a hand and waves at us",
+    "jump": "keeps jumping up and down",
+    "dance": "performs a dance",
+    "talk": "is talking to us",
+}
+SETTINGS = {
+    "sky": "up in a clear blue sky",
+    "night": "on a starry night",
+    "sunset": "while the sun goes down",
+    "sea": "beside the sea",
+    "desert": "on hot desert sand",
+    "meadow": "on a green grassy lawn",
+    "city": "between the skyscrapers of a city",
+    "snow": "on a snowy winter day",
+    "forest": "surrounded by forest trees",
+    "room": "inside a room of a house",
+    "mountains": "with mountain peaks behind",
+    "underwater": "below the surface, under the water",
+    "space": "far away in outer space with stars and planets",
+    "stage": "in a theatre on the stage",
+}
+
+
+def asked(quick: bool = False) -> list[tuple[str, scenes.Scene]]:
+    """One prompt per subject, and the scene that it means."""
+    out = []
+    settings, colours = tuple(vocabulary.SETTINGS), tuple(vocabulary.COLOURS)
+    motions = tuple(vocabulary.OBJECT_MOTIONS)
+    for k, subject in enumerate([*vocabulary.OBJECTS, *vocabulary.SPRITES]):
+        setting, motion = settings[(k * 5) % len(settings)], motions[(k + k // 9) % len(motions)]
+        colour = ""
+        if subject in vocabulary.OBJECTS:
+            colour = next(c for c in (*colours[k % 10 :], *colours) if (setting, c) not in scenes.UNSEEN)
+        noun = f"{colour} {(vocabulary.OBJECTS.get(subject) or vocabulary.SPRITES[subject][1])[0]}".strip()
+        article = "an" if noun[0] in "aeiou" else "a"
+        out.append(
+            (
+                f"A video showing {article} {noun}: it {MOTIONS[motion]}, {SETTINGS[setting]}.",
+                scenes.Scene(setting, motion, 3000 + k, subject, colour),
+            )
+        )
+    moves = tuple(vocabulary.PERSON_MOTIONS)
+    for k, profession in enumerate(vocabulary.PROFESSIONS):
+        setting, motion = settings[(k * 3 + 1) % len(settings)], moves[k % len(moves)]
+        gender = tuple(vocabulary.GENDERS)[k % 2]
+        move = MOTIONS[motion] if motion != "grow" else "walks toward us and becomes larger"
+        noun = vocabulary.PROFESSIONS[profession][0]
+        out.append(
+            (
+                f"A video showing a {gender} who is a {noun} and {move}, {SETTINGS[setting]}.",
+                scenes.Scene(
+                    setting,
+                    motion,
+                    4000 + k,
+                    gender=gender,
+                    age="adult",
+                    skin="medium",
+                    profession=profession,
+                ),
+            )
+        )
+    return out[::6] if quick else out
+
+
+def _interval(right: list[list[bool]], rng: np.random.Generator) -> tuple[float, float]:
+    """95 % bootstrap interval of the mean over prompts."""
+    means = np.array([np.mean(row) for row in right])
+    drawn = rng.choice(means, (2000, len(means))).mean(1)
+    return float(np.quantile(drawn, 0.025)), float(np.quantile(drawn, 0.975))
+
+
+def follows(results: Results, engine: WanEngine, quick: bool, steps: int | None, keep: Path | None) -> None:
+    prompts = asked(quick)
+    seeds = SEEDS[:2] if quick else SEEDS
+    right: dict[str, list[list[bool]]] = {}
+    things: dict[str, list[list[bool]]] = {}
+    seconds = []
+    misses = []
+    for prompt, scene in prompts:
+        truth = probe.truth(scene)
+        clips = []
+        for seed in seeds:
+            began = time.monotonic()
+            clips.append(engine.generate(VideoTask(prompt, seed=seed, steps=steps)))
+            seconds.append(time.monotonic() - began)
+        seen = probe.read(clips, READER)
+        if keep:
+            keep.mkdir(parents=True, exist_ok=True)
+            name = "_".join(filter(None, (scene.colour, scene.subject or scene.profession, scene.motion)))
+            np.savez_compressed(keep / f"{name}.npz", frames=np.stack([c[::4] for c in clips]))
+        for head in ("subject", "setting", "colour", "motion"):
+            if head in truth:
+                row = [s[head] == truth[head] for s in seen]
+                right.setdefault(head, []).append(row)
+                if not scene.is_person:
+                    things.setdefault(head, []).append(row)
+                misses += [f"{head}: {truth[head]} seen as {s[head]}" for s in seen if s[head] != truth[head]]
+    ceiling = _ceiling([scene for _, scene in prompts])
+    rng = np.random.default_rng(0)
+    for head, rows in right.items():
+        low, high = _interval(rows, rng)
+        chance = 1 / len(probe.HEADS[head])
+        results.add(
+            head,
+            float(np.mean(rows)),
+            better="higher",
+            baseline=chance,
+            n=sum(map(len, rows)),
+            low=low,
+            high=high,
+            note=f"{len(rows)} prompts x {len(seeds)} seeds; baseline is chance; drawn {ceiling[head]:.3f}",
+        )
+    for head, rows in things.items():
+        low, high = _interval(rows, rng)
+        results.add(
+            f"{head}.things", float(np.mean(rows)), better="higher",
+            n=sum(map(len, rows)), low=low, high=high,
+            note=f"the {len(rows)} prompts about things, without people",
+        )  # fmt: skip
+    results.add(
+        "clip_s", statistics.median(seconds), unit="s", n=len(seconds), low=min(seconds), high=max(seconds),
+        note=f"{heavy.load('torch').get_num_threads()} threads, upscaled",
+    )  # fmt: skip
+    if keep:
+        (keep / "misses.txt").write_text("\n".join(sorted(misses)) + "\n")
+
+
+def _ceiling(some: list[scenes.Scene]) -> dict[str, float]:
+    """Right answers on renders of the same scenes after the autoencoder (needs the emoji font)."""
+    torch, diffusers = heavy.load("torch"), heavy.load("diffusers")
+    vae = diffusers.AutoencoderKLWan.from_pretrained(STARTER / "vae", dtype=torch.float32).eval()
+    drawn = np.stack([scenes.render(scene, frames=probe.FRAMES)[0] for scene in some])
+    seen = probe.read(list(train_probe.soften(drawn, vae.requires_grad_(False))), READER)
+    found: dict[str, list[bool]] = {}
+    for scene, row in zip(some, seen, strict=True):
+        for head, value in probe.truth(scene).items():
+            found.setdefault(head, []).append(row[head] == value)
+    return {head: float(np.mean(rows)) for head, rows in found.items()}
+
+
+def consistency(results: Results, engine: WanEngine, quick: bool) -> None:
+    """Change between neighbouring frames: of one clip, and of stills of the same prompt by other seeds."""
+    ratios = []
+    for prompt, _ in asked()[:: 24 if quick else 6]:
+        clip = engine.generate(VideoTask(prompt, seed=7)).astype(np.float32)
+        stills = np.concatenate(
+            [engine.generate(VideoTask(prompt, seed=100 + k, frames=1)) for k in range(4)]
+        ).astype(np.float32)
+        inside = np.abs(clip[1:] - clip[:-1]).mean()
+        ratios.append(float(np.abs(stills[1:] - stills[:-1]).mean() / max(inside, 1e-6)))
+    low, high = np.quantile(
+        np.random.default_rng(0).choice(ratios, (2000, len(ratios))).mean(1), (0.025, 0.975)
+    )
+    results.add(
+        "consistency_vs_independent", float(np.mean(ratios)), unit="x", better="higher", n=len(ratios),
+        low=float(low), high=float(high),
+        note="mean change between frames of stills by other seeds, over that within the clip",
+    )  # fmt: skip
+
+
+def step_table(results: Results, engine: WanEngine, quick: bool) -> None:
+    """The same prompts in fewer steps."""
+    prompts = asked()[:: 12 if quick else 3]
+    for steps in (4, 8, 12, 20):
+        right: dict[str, list[bool]] = {}
+        began = time.monotonic()
+        clips = [engine.generate(VideoTask(prompt, seed=11, steps=steps)) for prompt, _ in prompts]
+        seconds = (time.monotonic() - began) / len(prompts)
+        for (_, scene), seen in zip(prompts, probe.read(clips, READER), strict=True):
+            for head, value in probe.truth(scene).items():
+                right.setdefault(head, []).append(seen[head] == value)
+        means = {head: float(np.mean(rows)) for head, rows in right.items()}
+        told = ", ".join(f"{h} {means[h]:.2f}" for h in ("subject", "setting", "colour", "motion"))
+        results.add(
+            f"steps.{steps}", float(np.mean([means[h] for h in ("subject", "setting", "colour", "motion")])),
+            better="higher", n=len(prompts), note=f"mean of four; {told}; {seconds:.1f} s a clip",
+        )  # fmt: skip
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="bench.starter", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--model", default="starter", help="a folder in diffusers' layout")
+    parser.add_argument("--steps", type=int, help="instead of the engine's own")
+    parser.add_argument("--keep", type=Path, help="key frames of all clips and a list of misses go here")
+    given = parser.parse_args(argv)
+    results = Results("starter", quick=given.quick)
+    engine = WanEngine(MODEL=given.model)
+    if not results.has("subject"):
+        follows(results, engine, given.quick, given.steps, given.keep)
+    if not results.has("consistency_vs_independent"):
+        consistency(results, engine, given.quick)
+    if not results.has("steps.20"):
+        step_table(results, engine, given.quick)
+    results.show()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
