@@ -10,9 +10,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from byline.generation.operations.measures import ssim
+
 ALIKE = 0.8  # from here on two takes count as one
-_FRAMES, _WIDTH, _HEIGHT = 4, 48, 27
-_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+_FRAMES, _WIDTH, _HEIGHT = 4, 96, 54
 
 
 def look(shots: Sequence[np.ndarray]) -> str:
@@ -28,20 +29,9 @@ def look(shots: Sequence[np.ndarray]) -> str:
 
 def alike(one: str, other: str) -> float:
     """Similarity of two looks, -1 to 1."""
-    return float(np.mean([_ssim(a, b) for a, b in zip(_frames(one), _frames(other), strict=True)]))
+    return float(np.mean([ssim(a, b) for a, b in zip(_frames(one), _frames(other), strict=True)]))
 
 
 def _frames(text: str) -> np.ndarray:
     flat = np.frombuffer(base64.b64decode(text), np.uint8)
-    return flat.reshape(_FRAMES, _HEIGHT, _WIDTH, 3).astype(np.float32)
-
-
-def _ssim(a: np.ndarray, b: np.ndarray) -> float:
-    def mean(values: np.ndarray) -> np.ndarray:
-        return cv2.GaussianBlur(values, (0, 0), 1.5)
-
-    middle_a, middle_b = mean(a), mean(b)
-    spread_a, spread_b = mean(a * a) - middle_a**2, mean(b * b) - middle_b**2
-    together = mean(a * b) - middle_a * middle_b
-    top = (2 * middle_a * middle_b + _C1) * (2 * together + _C2)
-    return float((top / ((middle_a**2 + middle_b**2 + _C1) * (spread_a + spread_b + _C2))).mean())
+    return flat.reshape(_FRAMES, _HEIGHT, _WIDTH, 3)
