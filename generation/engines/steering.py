@@ -63,6 +63,17 @@ def given(task: VideoTask, frames: int, width: int, height: int) -> Given | None
     return Given(clip, mask < 128, 1.0 if task.strength is None else task.strength)
 
 
+def reduced(wanted: Given, factor: int) -> Given:
+    """The same, `factor` times smaller: a pixel is the mean of its block, kept where all of it is."""
+    if factor == 1:
+        return wanted
+    frames, height, width = wanted.clip.shape[:3]
+    blocks = (frames, height // factor, factor, width // factor, factor)
+    clip = wanted.clip.reshape(*blocks, 3).mean(axis=(2, 4)).round().astype(np.uint8)
+    keep = None if wanted.keep is None else np.asarray(wanted.keep.reshape(blocks).all(axis=(2, 4)))
+    return Given(clip, keep, wanted.strength)
+
+
 def _fits(name: str, value: np.ndarray | None, width: int, height: int) -> None:
     if value is None:
         return

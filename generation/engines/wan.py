@@ -32,7 +32,7 @@ from byline.generation.engines.base import (
     operation_of,
     require_known,
 )
-from byline.generation.starter import text
+from byline.generation.starter import text, upscaler
 
 STARTER = Path(__file__).resolve().parent.parent / "starter" / "weights"
 STARTER_VERSION = "0.1"
@@ -106,8 +106,8 @@ class WanEngine:
             version=STARTER_VERSION if self.starter else "local",
             revision=f"sha256:{digest}",
             licence="Apache-2.0" if self.starter else (c.LICENCE or "not stated"),
-            width=c.WIDTH,
-            height=c.HEIGHT,
+            width=c.WIDTH * self._enlarged,
+            height=c.HEIGHT * self._enlarged,
             frames=c.FRAMES,
             fps=c.FPS,
             text_encoder=f"{text.NAME} sha256:{text.SHA256}" if self._needs_minilm else "the model's own",
@@ -145,7 +145,8 @@ class WanEngine:
                 f"{frames} frames in {steps} steps cannot be made",
                 help=f"Frames are 1 + 4k up to {MAX_FRAMES}; steps are 1 to {MAX_STEPS}.",
             )
-        wanted = steering.given(task, frames, c.WIDTH, c.HEIGHT)
+        wanted = steering.given(task, frames, c.WIDTH * self._enlarged, c.HEIGHT * self._enlarged)
+        wanted = wanted and steering.reduced(wanted, self._enlarged)
         check_cancelled()
         with pool.shared.using(self), self._lock:
             pipeline = self._pipeline
@@ -184,8 +185,11 @@ class WanEngine:
         check_cancelled()
         if not np.isfinite(out).all():
             raise EngineFailed("the model gave values that are not numbers")
+        made = (np.clip(out, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
+        if self._enlarged > 1:
+            made = upscaler.upscale(made, upscaler.load(c.folder / upscaler.PART))
         progress(1.0)
-        return (np.clip(out, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
+        return made
 
     def examples(self) -> tuple[EngineExample, ...]:
         """Known answers of the shipped starter; another model has none here."""
@@ -242,6 +246,11 @@ class WanEngine:
                 self.__dict__.pop(name, None)
             gc.collect()
             heavy.load("torch").cuda.empty_cache()  # nothing without a GPU
+
+    @property
+    def _enlarged(self) -> int:
+        """How much larger than the model's own the frames are: a folder may hold an upscaler."""
+        return upscaler.FACTOR if (self.config.folder / upscaler.PART).is_file() else 1
 
     @property
     def max_tokens(self) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 from byline.audit.base import heavy
 from byline.generation.engines.wan import STARTER
+from byline.generation.starter import upscaler
 
 SHARD = "15MB"
 FLOW_SHIFT = 3.0  # 1.5 and 4 gave the same clips in 20 steps; Wan's own value
@@ -43,6 +44,9 @@ def ship(run: Path, destination: Path = STARTER) -> None:
         config = json.loads((destination / name / "config.json").read_text())
         config.pop("_name_or_path", None)  # a path of the machine that trained
         (destination / name / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    if (run / upscaler.PART).is_file():
+        (destination / upscaler.PART).parent.mkdir(exist_ok=True)
+        shutil.copy(run / upscaler.PART, destination / upscaler.PART)
     scheduler = diffusers.UniPCMultistepScheduler(
         num_train_timesteps=1000,
         prediction_type="flow_prediction",

@@ -20,7 +20,8 @@ from byline.audit.base.errors import MissingWeights
 FACTOR = 4
 WIDTH = 48
 BLOCKS = 3
-WEIGHTS = Path(__file__).parent / "weights" / "upscaler" / "model.safetensors"
+PART = "upscaler/model.safetensors"  # in the model's folder
+WEIGHTS = Path(__file__).parent / "weights" / PART
 
 
 def network() -> Any:
