@@ -1,7 +1,7 @@
 """`make bench-pipeline`: what responsibility costs beside generation, and that a killed worker loses nothing.
 
-The responsible stages are everything but the speech synthesis and the engine. Each repetition is a
-whole `byline generate` in a home of its own. `--quick` makes one clip and twenty kills.
+Which stages are responsible ones stands in responsibility.py; the clips are made one after the other by one
+process in a home of its own. `--quick` makes one clip and twenty kills.
 """
 
 import argparse
@@ -14,14 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench import responsibility
 from bench.results_file import Results
-
-ENGINE_STAGES = {"engine", "speech"}
-PROMPTS = [
-    ("a red ball moves left over the sea", "The tide comes in tonight. Move your boat before ten."),
-    ("a purple heart grows in the snow", "The new school opens on Monday. Bring a warm coat."),
-    ("a yellow star moves left at night", "Look up this evening. The comet returns after seventy years."),
-]
 
 
 def main() -> None:
@@ -30,7 +24,7 @@ def main() -> None:
     arguments = parser.parse_args()
     results = Results("pipeline", quick=arguments.quick)
     if not results.has("responsible_share_cpu"):
-        _shares(results, 1 if arguments.quick else len(PROMPTS))
+        _shares(results, 1 if arguments.quick else len(responsibility.PROMPTS))
     if not results.has("demo_work_s"):
         _demo(results)
     if not results.has("kill_lost_or_doubled"):
@@ -44,28 +38,24 @@ def _byline(*words: object, home: str, **environment: str) -> subprocess.Complet
 
 
 def _shares(results: Results, count: int) -> None:
-    shares, engines, responsible = [], [], []
-    with tempfile.TemporaryDirectory(prefix="byline-bench-") as scratch:
-        _byline("setup", home=f"{scratch}/home")
-        for number, (prompt, words) in enumerate(PROMPTS[:count]):
-            report = Path(scratch) / f"{number}.json"
-            options = ["--brand", "demo-news", "--seconds", "8", "--seed", number, "--report", report]
-            out = Path(scratch) / f"{number}.mp4"
-            _byline("generate", prompt, "--voice-over", words, *options, "--out", out, home=f"{scratch}/home")
-            stages = {row["stage"]: row["seconds"] for row in json.loads(report.read_text())["stages"]}
-            engine = sum(seconds for name, seconds in stages.items() if name in ENGINE_STAGES)
-            rest = sum(seconds for name, seconds in stages.items() if name not in ENGINE_STAGES)
-            engines.append(engine)
-            responsible.append(rest)
-            shares.append(rest / engine)
-    results.add(
-        "responsible_share_cpu",
-        statistics.mean(shares),
-        n=count,
-        low=min(shares),
-        high=max(shares),
-        note=f"8 s 720p; engine {statistics.mean(engines):.1f} s, rest {statistics.mean(responsible):.1f} s",
-    )
+    """The goal's own ratio, and beside it the two others that one may mean (bench/responsibility.py)."""
+    first, clips = responsibility.measured(count)
+    for metric, ratio, says in (
+        ("responsible_share_cpu", responsibility.share, "responsible stages over engine and speech"),
+        ("responsible_share_work", responsibility.tax, "over engine, speech, enhance, compose and encode"),
+        ("all_else_share", responsibility.strict, "all but engine and speech over them"),
+    ):
+        found = [ratio(clip) for clip in clips]
+        engine = statistics.mean(sum(clip[name] for name in responsibility.ENGINE) for clip in clips)
+        results.add(
+            metric,
+            statistics.mean(found),
+            n=count,
+            low=min(found),
+            high=max(found),
+            note=f"{says}; 8 s 720p, warm worker, {responsibility.CORES} cores; engine and speech"
+            f" {engine:.1f} s; first clip of the process {ratio(first):.2f}",
+        )
 
 
 def _demo(results: Results) -> None:

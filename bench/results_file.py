@@ -40,7 +40,7 @@ def _git(*arguments: str) -> str:
     ).stdout.strip()
 
 
-def machine() -> str:
+def machine(gpu: str = "") -> str:
     model = next(
         (
             line.split(":", 1)[1].strip()
@@ -50,14 +50,15 @@ def machine() -> str:
         platform.processor(),
     )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} x {model}, {memory:.0f} GiB, Python {platform.python_version()}, no GPU used"
+    python = f"Python {platform.python_version()}"
+    return f"{os.cpu_count()} x {model}, {memory:.0f} GiB, {python}, {gpu or 'no GPU used'}"
 
 
 class Results:
     """Collects rows of one benchmark and keeps its file up to date."""
 
-    def __init__(self, name: str, *, quick: bool) -> None:
-        self.group, self.quick = name, quick
+    def __init__(self, name: str, *, quick: bool, gpu: str = "") -> None:
+        self.group, self.quick, self.gpu = name, quick, gpu
         self.path = HERE / "results" / f"{name}.json"
         self.commit = _git("rev-parse", "--short", "HEAD") + (
             "+changes" if _git("status", "--porcelain", "-uno") else ""
@@ -80,7 +81,7 @@ class Results:
         self.path.parent.mkdir(exist_ok=True)
         body = {
             "command": " ".join([Path(sys.argv[0]).name, *map(_told, sys.argv[1:])]),
-            "machine": machine(),
+            "machine": machine(self.gpu),
             "commit": self.commit,
             "quick": self.quick,
             "rows": [asdict(row) for row in self.rows.values()],

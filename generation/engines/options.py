@@ -94,7 +94,7 @@ def apply(pipeline: Any, entry: ModelEntry, options: Options, torch: Any) -> dic
             )
         done["lossy"].append("weights stored in eight bits")
     if options.STEP_CACHE:
-        _step_cache(denoisers, options.STEP_CACHE)
+        step_cache(denoisers, options.STEP_CACHE)
         done["lossy"].append(f"first-block cache at {options.STEP_CACHE:g}")
     done |= _place(pipeline, entry, options, device, torch)
     done |= attention.apply(
@@ -133,7 +133,8 @@ def _vae_dtype(pipeline: Any, name: str, torch: Any, done: dict[str, Any]) -> No
         done["lossy"].append(f"autoencoder in {name}, made for {usual}")
 
 
-def _step_cache(denoisers: list[Any], threshold: float) -> None:
+def step_cache(denoisers: list[Any], threshold: float) -> None:
+    """diffusers' first-block cache. ConfigurationError for a model without it."""
     from byline.audit.base import heavy
 
     hooks = heavy.load("diffusers.hooks")
