@@ -79,6 +79,7 @@ def infill(work: Work, inputs: Inputs) -> Made:
     if method == "auto":
         fits = work.can(Operation.EDIT, "video", "mask") and _fits(work, (end - start) / fps)
         method = "model" if fits and (end - start) / fps > MOTION_GAP_S else "motion"
+    work.check_cancelled()
     if method == "motion":
         own[start:end] = moved(own[start - 1], own[end], end - start)
         facts = _moved()

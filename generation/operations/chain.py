@@ -1,7 +1,7 @@
 """Shots that go on from one another: each new one begins where the last one ended.
 
-A seam that shows is made again with another seed, at most RETRIES times, and the best try is kept; every
-try is counted. Frames here have the engine's size.
+A seam at which the model breaks off is made again with another seed, at most RETRIES times, and the best
+try is kept; every try is counted. Frames here have the engine's size.
 """
 
 from __future__ import annotations
@@ -35,6 +35,11 @@ class Link:
     continuity_of_model: float
     continuity: float
 
+    @property
+    def holds(self) -> bool:
+        """Whether the model itself went on; what it broke off, anchoring can only hide by a fade."""
+        return min(self.continuity_of_model, self.continuity) >= CONTINUOUS
+
 
 def go_on(work: Work, known: np.ndarray, count: int) -> tuple[np.ndarray, list[Link]]:
     """`count` frames that follow `known` (T, h, w, 3), and one Link for each shot that was needed."""
@@ -56,8 +61,7 @@ def go_on(work: Work, known: np.ndarray, count: int) -> tuple[np.ndarray, list[L
 
 
 def _best(work: Work, known: np.ndarray, led_by: int, shot: int) -> tuple[np.ndarray, Link]:
-    """The next shot without the frame that it repeats: the first try whose seam does not show, else the
-    best of all tries."""
+    """The next shot without the frame that it repeats: the first try whose seam holds, else the best."""
     found: list[tuple[np.ndarray, Link]] = []
     for again in range(RETRIES + 1):
         repeating, by = _led(work.part(again, RETRIES + 1), known, led_by, shot, again)
@@ -65,9 +69,9 @@ def _best(work: Work, known: np.ndarray, led_by: int, shot: int) -> tuple[np.nda
         followed, how = anchored(repeating, known[-1])
         link = Link(by, how, again + 1, as_made, continuity(known, followed[1:]))
         found.append((followed[1:], link))
-        if link.continuity >= CONTINUOUS:
+        if link.holds:
             break
-    frames, link = max(found, key=lambda one: one[1].continuity)
+    frames, link = max(found, key=lambda one: (one[1].holds, one[1].continuity_of_model))
     return frames, replace(link, tries=len(found))
 
 
@@ -92,7 +96,7 @@ def _edits(work: Work) -> bool:
 
 
 def facts(links: Sequence[Link]) -> dict[str, Any]:
-    """What is said of a chain: each link, the worst seam, and how many seams still show."""
+    """What is said of a chain: each link, the worst seam, and how many did not hold in any try."""
     told = [
         {key: round(v, 3) if isinstance(v, float) else v for key, v in asdict(link).items()} for link in links
     ]
@@ -100,5 +104,5 @@ def facts(links: Sequence[Link]) -> dict[str, Any]:
         "links": told,
         "retries": sum(link.tries - 1 for link in links),
         "worst_continuity": round(min((link.continuity for link in links), default=1.0), 3),
-        "visible_seams": sum(link.continuity < CONTINUOUS for link in links),
+        "broken_seams": sum(not link.holds for link in links),
     }

@@ -37,7 +37,8 @@ def ssim(first: np.ndarray, second: np.ndarray) -> float:
     shared = mean(a * b) - mean_a * mean_b
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     score = (2 * mean_a * mean_b + c1) * (2 * shared + c2)
-    return float(np.mean(score / ((mean_a**2 + mean_b**2 + c1) * (spread + c2))))
+    inner = (slice(5, -5),) * 2 if min(a.shape) > 10 else ()  # where the window lies inside
+    return float(np.mean((score / ((mean_a**2 + mean_b**2 + c1) * (spread + c2)))[inner]))
 
 
 def steps(frames: np.ndarray) -> np.ndarray:

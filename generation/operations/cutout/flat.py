@@ -16,7 +16,7 @@ from byline.generation.operations.cutout.base import CutoutExample, CutoutFailed
 
 _SIDE = 320  # working size; edges are refined at the picture's own
 _ROUNDS = 3
-_SURE, _MAYBE = 40.0, 14.0  # difference to the background in Lab
+_MOST_SURE, _MAYBE = 40.0, 14.0  # difference to the background in Lab
 _MOVING_FRAMES, _MOVES = 8, 0.5  # share of what stands out that must have moved
 _LEAST, _MOST = 0.002, 0.6  # of the picture: less is noise, more is no subject
 
@@ -33,10 +33,11 @@ class FlatMatte:
         small = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])
         lab = np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2LAB) for frame in small]).astype(np.float32)
         difference = _difference(lab)
+        sure = _sure(difference)
         made = np.empty(frames.shape[:3], np.uint8)
         for index, frame in enumerate(small):
             check_cancelled()
-            kept = _foremost(_cut(frame, difference[index]))
+            kept = _foremost(_cut(frame, difference[index], sure))
             rough = cv2.resize(kept, (width, height), interpolation=cv2.INTER_CUBIC)
             made[index] = np.clip((rough - 0.5) * 4 * 255 + 127.5, 0, 255) if scale < 1 else rough * 255
         share = float((made >= 128).mean())
@@ -71,7 +72,7 @@ def _difference(lab: np.ndarray) -> np.ndarray:
     if len(lab) < _MOVING_FRAMES:
         return rows
     still = np.linalg.norm(lab - np.median(lab, axis=0)[None], axis=-1)
-    out = rows > _SURE
+    out = rows > _sure(rows)
     moves = float((still[out] > _MAYBE).mean()) if out.any() else 0.0
     return np.minimum(rows, 2 * still) if moves >= _MOVES else rows
 
@@ -88,12 +89,17 @@ def _foremost(kept: np.ndarray) -> np.ndarray:
     return np.isin(labels, chosen).astype(np.float32)
 
 
-def _cut(frame: np.ndarray, difference: np.ndarray) -> np.ndarray:
+def _sure(difference: np.ndarray) -> float:
+    """From which difference on a pixel is the subject's: most of what the strongest ones have."""
+    return float(np.clip(0.6 * np.percentile(difference, 99.5), 1.3 * _MAYBE, _MOST_SURE))
+
+
+def _cut(frame: np.ndarray, difference: np.ndarray, sure: float) -> np.ndarray:
     """float32 (h, w), 0 or 1, by GrabCut from the difference to the background; zeros where there is none."""
     seeds = np.full(difference.shape, cv2.GC_BGD, np.uint8)
     seeds[cv2.dilate(difference, np.ones((7, 7))) > _MAYBE] = cv2.GC_PR_BGD
     seeds[difference > _MAYBE] = cv2.GC_PR_FGD
-    seeds[cv2.erode(difference, np.ones((3, 3))) > _SURE] = cv2.GC_FGD
+    seeds[cv2.erode(difference, np.ones((3, 3))) > sure] = cv2.GC_FGD
     if not (seeds == cv2.GC_FGD).any() or not (seeds == cv2.GC_BGD).any():
         return np.zeros(difference.shape, np.float32)
     cv2.setRNGSeed(0)  # its colour models start from random clusters
@@ -104,4 +110,5 @@ def _cut(frame: np.ndarray, difference: np.ndarray) -> np.ndarray:
     except cv2.error as error:
         raise CutoutFailed("the picture could not be cut") from error
     kept = ((seeds == cv2.GC_FGD) | (seeds == cv2.GC_PR_FGD)).astype(np.uint8)
-    return cv2.medianBlur(kept * 255, 3).astype(np.float32) / 255
+    opened = cv2.morphologyEx(kept, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
+    return np.asarray(opened, dtype=np.float32)  # without the thin line of a horizon
