@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export BYLINE_HOME ?= $(CURDIR)/.byline
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: install install-dev chromium demo run test soak lint format bench train-starter clean
+.PHONY: install install-dev chromium demo film run test soak lint format bench train-starter clean
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -30,6 +30,11 @@ chromium: $(VENV)/.installed-dev
 
 demo: install
 	$(BIN)/byline demo --out demo
+
+# A minute from a brief: draft, the edited storyboard, voice, music, twelve shots, finished and verified.
+film: install
+	$(BIN)/byline film produce --file docs/examples/storm/brief.md --storyboard docs/examples/storm/storyboard.json \
+		--seconds 58 --brand demo-news --music calm --seed 11 --out film
 
 run: install
 	$(BIN)/byline serve
@@ -66,4 +71,4 @@ train-starter: install-dev
 	$(BIN)/python -m byline.generation.starter.ship --run $(RUN)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo
+	rm -rf $(VENV) build dist *.egg-info demo film

@@ -115,6 +115,7 @@ class NoticeAdmin(ReadOnlyAdmin):
 
 
 # Screens that are registered beside what they show: the log's, and those of review.
+from byline.platform import film_screens  # noqa: E402, F401
 from byline.platform.fairness import screens as fairness_screens  # noqa: E402, F401
 from byline.platform.ledger import screens  # noqa: E402, F401
 from byline.platform.review import screens as review_screens  # noqa: E402, F401

@@ -19,6 +19,7 @@ COMMANDS = (
     "generate",
     "controls",
     "script",
+    "film",
     "sound",
     "verify",
     "detect",

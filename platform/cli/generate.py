@@ -56,14 +56,14 @@ def run(args: argparse.Namespace) -> int:
         raise InvalidInput("--out must name an .mp4 file", help="For example --out clip.mp4")
     if not keyring.path("log_vkey").exists():
         setup.ensure()
-    with _services(args.inline):
+    with services(args.inline):
         request = _make(args)
     if args.report:
         _write(args.report, json.dumps(describe(request), indent=2).encode())
-    return _finish(request, args.out)
+    return finish(request, args.out)
 
 
-def _services(inline: bool) -> AbstractContextManager[Any]:
+def services(inline: bool) -> AbstractContextManager[Any]:
     """All services; or, inline, the database and a sealer, the rest being this process."""
     from byline.audit.base import conf
     from byline.platform import supervisor
@@ -73,13 +73,10 @@ def _services(inline: bool) -> AbstractContextManager[Any]:
 
 
 def _make(args: argparse.Namespace) -> Any:
-    from tqdm import tqdm
-
     from byline.platform.cli.session import django_ready
 
     django_ready()
-    from byline.generation import states, submit
-    from byline.generation.models import GenerationRequest
+    from byline.generation import submit
 
     request = submit.submit(
         prompt=args.prompt,
@@ -94,6 +91,20 @@ def _make(args: argparse.Namespace) -> Any:
         options={name: value for name in SOUND if (value := getattr(args, name)) is not None},
         requester=f"cli:{os.environ.get('USER', 'unknown')}",
     )
+    request = follow(request, args.inline)
+    if args.publish and request.state == "ready":
+        submit.publish(request.pk, actor=request.requester)
+        request.refresh_from_db()
+    return request
+
+
+def follow(request: Any, inline: bool) -> Any:
+    """Show its progress until it rests, working on it here when `inline`; the row as it then is."""
+    from tqdm import tqdm
+
+    from byline.generation import states, submit
+    from byline.generation.models import GenerationRequest
+
     bar = tqdm(total=100, unit="%", bar_format="{desc:<24.24} {bar} {n:3.0f}% {elapsed}", disable=None)
     with bar:
 
@@ -103,25 +114,22 @@ def _make(args: argparse.Namespace) -> Any:
             bar.refresh()
 
         try:
-            if args.inline:
+            if inline:
                 from byline.generation import runner
 
                 runner.run_to_end(request.pk, on_progress=show)
             else:
-                _follow(request, show)
+                _poll(request, show)
         except KeyboardInterrupt:
             submit.cancel(request.pk, actor=request.requester)
             raise
     request = GenerationRequest.objects.get(pk=request.pk)
-    if args.publish and request.state == "ready":
-        submit.publish(request.pk, actor=request.requester)
-        request.refresh_from_db()
     if request.state not in states.AT_REST:
         raise RuntimeError("the pipeline stopped before an end")
     return request
 
 
-def _follow(request: Any, show: Any) -> None:
+def _poll(request: Any, show: Any) -> None:
     """Poll the job row, which is the truth, until it rests."""
     from byline.generation import states
 
@@ -152,7 +160,8 @@ def describe(request: Any) -> dict[str, Any]:
     }
 
 
-def _finish(request: Any, out: Path) -> int:
+def finish(request: Any, out: Path) -> int:
+    """Write the finished file, or say why there is none; the exit code."""
     code = _EXIT.get(request.state, FAILED)
     if code == 0:
         from byline.generation import store
@@ -165,10 +174,10 @@ def _finish(request: Any, out: Path) -> int:
             os.fsync(target.fileno())
         partial.replace(out)
         sys.stdout.write(f"{out}: {request.state}, sha256 {request.file_sha256}\n")
-        for run in request.runs.filter(current=True):
-            for check in run.checks:
-                if check["status"] == "unavailable":
-                    sys.stdout.write(f"  not checked: {check['name']} ({check['detail']})\n")
+        checks = [check for run in request.runs.filter(current=True) for check in run.checks]
+        absent = [(c["name"], c["detail"]) for c in checks if c["status"] == "unavailable"]
+        for name, detail in dict.fromkeys(absent):  # each once, whatever the number of shots
+            sys.stdout.write(f"  not checked: {name} ({detail})\n")
         return 0
     lines = [f"{request.state}: {request.error_message or 'no clip was made'} [{request.error_code}]"]
     if request.error_category:

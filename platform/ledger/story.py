@@ -85,6 +85,8 @@ def entries_about(row: GenerationRequest) -> list[Entry]:
     subjects = [row.subject]
     if record := row.result.get("record"):
         subjects.append(f"record:{record}")
+    if row.film is not None:
+        subjects.append(row.film.subject)
     return list(Entry.objects.filter(subject__in=subjects).select_related("leaf").order_by("id"))
 
 
@@ -164,6 +166,19 @@ _SENTENCES: dict[str, Callable[[_Payload, str], str]] = {
     ),
     "generation.demographics_changed": lambda p, who: (
         "It changes the looks of an invented person, with a reason on record."
+    ),
+    "generation.shot": lambda p, who: (
+        f"Shot {p['shot']} was {'made by' if p['source'] == 'made' else 'kept from an earlier run of'}"
+        f" {p['model']} {p['model_version']}."
+    ),
+    "film.created": lambda p, who: f"{who} began the film, with {len(p['shots'])} shots.",
+    "film.changed": lambda p, who: (
+        f"{who} made version {p['version']} of the film ({p['change']}; shots {_list(p['shots'])})."
+    ),
+    "film.step": lambda p, who: f"{who} ran the step {p['step']} on version {p['version']}.",
+    "film.step_decided": lambda p, who: (
+        f"{who} decided to {p['decision']} the step {p['step']} of version {p['version']}"
+        f"{', with a reason on record' if p['reason'] else ''}."
     ),
     "generation.asset": lambda p, who: (
         f"The clip was made by {p['model']} {p['model_version']}, marked"

@@ -1,5 +1,6 @@
 """A film from its storyboard to a finished clip: one pipeline, shots kept, every step with its own entry."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,13 @@ import pytest
 
 from byline.audit import fsck
 from byline.audit.models import Entry
-from byline.generation import store, submit
+from byline.generation import submit
 from byline.generation.films import authoring, kept, scenes, steps
 from byline.generation.films.rows import STEPS, Film
+from byline.generation.models import GenerationRequest
+from byline.generation.script.storyboard import dumps
+from byline.platform.cli import main
+from byline.platform.ledger.story import story
 from byline.provenance.decode import decode
 from byline.safety.fairness import stated
 
@@ -31,17 +36,28 @@ def kept_files(film: Film) -> list[Path]:
     return sorted(kept._folder(film.pk).glob("*.shot"))
 
 
-def test_a_film_is_made_approved_and_published() -> None:
-    options = {**film_kit.SMALL, "music": "calm"}
-    board = film_kit.storyboard(*SAID, visuals=film_kit.VISUALS[:2], seconds=3.0)
-    film = film_kit.film(board, options=options)
-    row = film_kit.assembled(film)
+@pytest.mark.timeout(300)  # the one whole film of the tests, and a stranger's process that verifies it
+def test_a_film_is_produced_verified_approved_and_published(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    board, out = tmp_path / "board.json", tmp_path / "film"
+    shown = film_kit.storyboard(*SAID, visuals=film_kit.VISUALS[:2], seconds=2.6)
+    board.write_text(dumps(shown))
+    size = ["--width", "320", "--height", "180", "--fps", "12", "--seed", "7"]
+    words = ["--brief", "A storm comes. The town gets ready.", "--storyboard", str(board), "--music", "calm"]
+    assert main(["film", "produce", *words, *size, "--inline", "--out", str(out)]) == 0
+    report = json.loads((out / "report.json").read_text())
+    assert report["verified"]["exit"] == 0
+    assert [(shot["shot"], shot["source"]) for shot in report["shots"]] == [(1, "made"), (2, "made")]
+    assert (out / "contact-sheet.png").stat().st_size > 10_000
+
+    film = Film.objects.get()
+    assert [v.change for v in film.versions.all()] == ["drafted", "edited", "fitted to the voice"]
+    row = GenerationRequest.objects.get()
     assert row.state == "ready", row.error
-    assert film_kit.shots(row) == [(1, "made"), (2, "made")]
     assert row.prompt.split("\n") == list(film_kit.VISUALS[:2])
-    media = decode(store.read_path(row.file_sha256))
+    media = decode(out / "film.mp4")
     assert media.duration == pytest.approx(row.seconds, abs=1 / 12)
-    assert row.seconds == pytest.approx(2 * 3.0, abs=2.5)  # and the brand's end card
     assert media.samples is not None
     said = row.runs.get(stage="watermark").evidence
     assert said["music"] == "byline-bed"
@@ -52,12 +68,16 @@ def test_a_film_is_made_approved_and_published() -> None:
     with pytest.raises(submit.NotReady):
         submit.publish(row.pk, "user:1")
     steps.decide(film.pk, "assemble", "approve", actor="user:2")
-    submit.publish(row.pk, "user:1")
+    assert main(["film", "publish", str(film.pk)]) == 0
+    assert "assemble  approved by user:2" in capsys.readouterr().out
     assert kept_files(film) == []
     step = film.steps.get(name="assemble")
     assert (step.decided_by, step.state, step.request_id) == ("user:2", "approved", row.pk)
     ran = [e["step"] for e in entries(film, "film.step")]
-    assert ran == ["script", "assemble", "shots", "voice", "music"]
+    assert ran == ["script", "script", "script", "voice", "music", "assemble", "shots"]
+    told = [line.text for line in story(str(row.pk)).lines]
+    assert "Shot 2 was made by test-pattern 1." in told
+    assert any("decided to approve the step assemble" in line for line in told)
     fsck.fsck()
 
 
