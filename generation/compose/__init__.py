@@ -109,7 +109,7 @@ def compose(
 def film_seconds(lengths: Sequence[float], brand: Brand) -> float:
     """How long a clip is whose shots have these `lengths`, with the brand's end card if there is time."""
     shown = sum(lengths)
-    return shown + (brand.end_seconds if shown >= brand.end_seconds + 1 else 0.0)
+    return round(shown + (brand.end_seconds if shown >= brand.end_seconds + 1 else 0.0), 3)
 
 
 def frame_count(seconds: float, fps: int = 24) -> int:
