@@ -29,14 +29,11 @@ def ask(count: int, *, seed: int | None = None, **brief: Any) -> list[Generation
             "A proposal answers one request; takes are balanced one by one.", help="Leave rewrite out."
         )
     first, together = intake.seed(seed), uuid.uuid4()
+    seeds = [(first + number * SEED_STEP) % (MAX_SEED + 1) for number in range(count)]
     with transaction.atomic():
         return [
-            submit.submit(
-                seed=(first + number * SEED_STEP) % (MAX_SEED + 1),
-                take=(together, number + 1, count),
-                **brief,
-            )
-            for number in range(count)
+            submit.submit(seed=one, take=(together, number, count) if count > 1 else None, **brief)
+            for number, one in enumerate(seeds, start=1)
         ]
 
 

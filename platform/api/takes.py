@@ -23,7 +23,7 @@ from byline.platform.api.views import MayGenerate, visible_to
 
 
 class TakeAskSerializer(GenerationCreateSerializer):
-    takes = serializers.IntegerField(min_value=1, max_value=takes.MOST)
+    takes = serializers.IntegerField(min_value=2, max_value=takes.MOST)
 
 
 class PairSerializer(serializers.Serializer[Any]):

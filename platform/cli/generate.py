@@ -1,4 +1,4 @@
-"""Make one clip from a prompt, through every gate, and write it to a file.
+"""Make a clip from a prompt, and from files of your own, through every gate, and write it to a file.
 
 Works through the same queues and workers as the CMS: those of a running `byline serve`, or
 services started for this command alone. Exit codes: 0 written · 20 blocked by policy · 21 held for
@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from byline.audit.base.errors import InvalidInput
+from byline.platform.cli import wishes
 
-HELP = "make one clip from a prompt"
+HELP = "make a clip from a prompt"
 BLOCKED, HELD, FAILED = 20, 21, 70
-SOUND = ("language", "voice", "music", "effects", "loudness")  # options of a request
 _EXIT = {"ready": 0, "published": 0, "rejected": BLOCKED, "held": HELD}
 
 
@@ -33,6 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--loudness", type=float, metavar="LUFS", help="-16 (default) for the web, -23 broadcast"
     )
+    wishes.arguments(parser)
     parser.add_argument("--title", default="", help="title on screen")
     parser.add_argument("--brand", default="byline", metavar="NAME")
     parser.add_argument("--seconds", type=float, default=6.0)
@@ -57,10 +58,18 @@ def run(args: argparse.Namespace) -> int:
     if not keyring.path("log_vkey").exists():
         setup.ensure()
     with services(args.inline):
-        request = _make(args)
+        requests, pairs = _make(args)
     if args.report:
-        _write(args.report, json.dumps(describe(request), indent=2).encode())
-    return finish(request, args.out)
+        told = [describe(request) for request in requests]
+        report = told[0] if len(told) == 1 else {"takes": told, "similarity": pairs}
+        _write(args.report, json.dumps(report, indent=2).encode())
+    outs = [args.out.with_stem(f"{args.out.stem}-{n}") for n in range(1, len(requests) + 1)]
+    codes = list(map(finish, requests, outs if len(requests) > 1 else [args.out]))
+    for pair in pairs:
+        one, other = pair["takes"]
+        alike = ", alike" if pair["alike"] else ""
+        sys.stdout.write(f"takes {one} and {other}: similarity {pair['similarity']}{alike}\n")
+    return max(codes)
 
 
 def services(inline: bool) -> AbstractContextManager[Any]:
@@ -72,15 +81,20 @@ def services(inline: bool) -> AbstractContextManager[Any]:
     return session.database_and_sealer() if inline else supervisor.running(conf.home())
 
 
-def _make(args: argparse.Namespace) -> Any:
+def _make(args: argparse.Namespace) -> tuple[list[Any], list[dict[str, Any]]]:
+    """The requests, one for each take, at rest; and how alike their clips are."""
     from byline.platform.cli.session import django_ready
 
     django_ready()
     from byline.generation import submit
+    from byline.generation.controls import takes
 
-    request = submit.submit(
+    requester = f"cli:{os.environ.get('USER', 'unknown')}"
+    requests = takes.ask(
+        args.takes,
         prompt=args.prompt,
         voice_over=args.voice_over,
+        negative_prompt=args.negative_prompt,
         title=args.title,
         brand=args.brand,
         seconds=args.seconds,
@@ -88,14 +102,19 @@ def _make(args: argparse.Namespace) -> Any:
         debias=args.keep_prompt is None,
         debias_reason=args.keep_prompt or "",
         references=[],
-        options={name: value for name in SOUND if (value := getattr(args, name)) is not None},
-        requester=f"cli:{os.environ.get('USER', 'unknown')}",
+        operation=args.operation,
+        inputs=wishes.inputs(args, requester),
+        options=wishes.options(args),
+        requester=requester,
     )
-    request = follow(request, args.inline)
-    if args.publish and request.state == "ready":
-        submit.publish(request.pk, actor=request.requester)
-        request.refresh_from_db()
-    return request
+    done = []
+    for asked in requests:
+        request = follow(asked, args.inline)
+        if args.publish and request.state == "ready":
+            submit.publish(request.pk, actor=request.requester)
+            request.refresh_from_db()
+        done.append(request)
+    return done, takes.compared(done)
 
 
 def follow(request: Any, inline: bool) -> Any:

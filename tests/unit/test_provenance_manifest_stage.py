@@ -28,7 +28,10 @@ def _signed(tmp_path: Path, given: str = "a harbour at night", **spoken: str) ->
             "licence": "Apache-2.0",
             "text_encoder": "umt5-tiny@1",
             "weights_sha256": "",
+            "operation": {"name": "text_to_video"},
+            "controls": {},
         },
+        "inputs": {"used": []},
         "speech": {"voice": "espeak-ng", "voice_version": "1.52", "voice_licence": "GPL-3.0-or-later"},
         "log": {"digest_rule": digest.rule, "digest": digest.hex},
         "normalise": {"title": "High tide", "prompt": "a harbour at night"},
@@ -36,6 +39,8 @@ def _signed(tmp_path: Path, given: str = "a harbour at night", **spoken: str) ->
         "prove": {"proof": kit.proof_for(encoded)},
         "watermark": {
             "audio_marked": False,
+            "models": [],
+            "operations": [],
             "bindings": [{"alg": manifest.VIDEO_MARK_ALG, "value": "00000000000000ff", "where": "picture"}],
             "inputs": [
                 {"title": "brand kit byline", "licence": "MIT", "role": "colours", "sha256": "ab" * 32}
