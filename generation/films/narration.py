@@ -10,15 +10,16 @@ import numpy as np
 
 from byline.generation import soundtrack
 from byline.generation.films.scenes import Scene
-from byline.generation.voices.base import Speech, Word
+from byline.generation.voices.base import Speech, UnspeakableText, Word
 
 Speak = Callable[[str], Speech]
 
 
-def spoken(scenes: Sequence[Scene], audios: Sequence[str], speak: Speak) -> Speech | None:
-    """One speech in which every scene's words begin with the scene; None where nothing is said.
+def spoken(scenes: Sequence[Scene], audios: Sequence[str], speak: Speak) -> Speech:
+    """One speech in which every scene's words begin with the scene.
 
-    `audios` are the cleaned texts of the scenes. SpeechTooLong names the first scene that is too short.
+    `audios` are the cleaned texts of the scenes. SpeechTooLong names the first scene that is too short,
+    UnspeakableText says that none has words.
     """
     rate, timing = 0, "engine"
     placed: list[tuple[int, np.ndarray]] = []
@@ -39,7 +40,7 @@ def spoken(scenes: Sequence[Scene], audios: Sequence[str], speak: Speak) -> Spee
         if said.timing != "engine" or not said.words:  # the captions then come from aligning the whole
             timing = "sentence"
     if not placed:
-        return None
+        raise UnspeakableText("No shot of the film says anything.")
     track = np.zeros(max(first + len(samples) for first, samples in placed), np.float32)
     for first, samples in placed:
         track[first : first + len(samples)] = samples
