@@ -118,6 +118,15 @@ register(
     },
 )
 register("generation.demographics_changed", required={"subject": str, "brand": str, "reason": Hex64})
+# A shot that did not show its prompt is made again; `agreement` is the one that was too low.
+register("generation.retried", required={"seed": str, "try": int, "agreement": str, "below": str})
+register("quality.opinion", required={"up": bool, "tags": list})
+register("quality.preferred", required={"over": str})
+# A rendition is a request of its own; its asset has the entries of any clip.
+register(
+    "generation.rendition_requested",
+    required={"master": str, "master_sha256": Hex64, "size": str, "format": str, "parts": int},
+)
 # A film: `storyboard` commits to the version's whole text, so an editor can show what it said and when.
 _VERSION = {"version": int, "change": str, "shots": list, "storyboard": Hex64}
 register(
@@ -126,3 +135,27 @@ register(
 register("film.changed", required=_VERSION)
 register("film.step", required={"step": str, "version": int, "run": int, "request": str | None})
 register("film.step_decided", required={"step": str, "version": int, "decision": str, "reason": Hex64 | None})
+# One recording for a dataset, taken in or refused; `source` and `manifest` are SHA-256 of files.
+_INGEST = {
+    "source": Hex64,
+    "licence": str,
+    "consent": str,  # "no people", or how many
+    "shots": int,
+    "kept": int,
+    "left_out": dict,
+    "not_checked": dict,
+    "code": str,  # why it was refused, "" where it was not
+    "manifest": Hex64,
+}
+register("curation.ingested", required=_INGEST)
+register("curation.refused", required=_INGEST)
+_TUNING = {
+    "lora": str,
+    "base": Hex64,
+    "data": Hex64,  # the dataset's manifest
+    "stage": str,
+    "recipe": Hex64,  # SHA-256 of the recipe in the LoRA's card
+    "step": int,
+}
+register("finetune.started", required=_TUNING)
+register("finetune.finished", required={**_TUNING, "sha256": Hex64, "licence": str})

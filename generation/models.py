@@ -60,6 +60,10 @@ class GenerationRequest(models.Model):
     film = models.ForeignKey("Film", on_delete=models.PROTECT, null=True, related_name="requests")
     scenes = models.JSONField(default=list, blank=True)
 
+    # A rendition or an edit of a finished clip: made from its kept shots, an asset of its own (renditions/).
+    master = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="renditions")
+    edit = models.JSONField(default=list, blank=True)  # parts of the master, see renditions/editing.py
+
     # Set once, by the reservation effect; the mark in the picture carries the serial.
     serial = models.BigIntegerField(null=True, unique=True, editable=False)
     audio_id = models.BigIntegerField(null=True, unique=True, editable=False)
@@ -354,5 +358,6 @@ class Rewrite(models.Model):
         return f"{self.brand} {self.decision} {self.id}"
 
 
-# The tables of films are read with those of requests; nothing of theirs is needed above.
+# Tables of films and of opinions are read with those of requests; nothing of theirs is needed above.
 from byline.generation.films.rows import Film, FilmStep, FilmVersion  # noqa: E402, F401
+from byline.generation.quality.rows import Opinion, Preference  # noqa: E402, F401

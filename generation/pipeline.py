@@ -13,6 +13,7 @@ from byline.generation.stages.debias import debias
 from byline.generation.stages.engine import engine
 from byline.generation.stages.inputs import inputs
 from byline.generation.stages.marking import watermark
+from byline.generation.stages.quality import quality
 from byline.generation.stages.ready import ready
 from byline.generation.stages.record import fingerprint, log, prove
 from byline.generation.stages.screening import screen
@@ -31,6 +32,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("speech", speech, "gpu", gives=("speech",)),
     Stage("engine", engine, "gpu", needs=("inputs",), gives=("shots",), weight=12.0),
     Stage("screen", screen, "gpu", needs=("shots", "speech"), weight=2.0),
+    Stage("quality", quality, "gpu", needs=("shots",), weight=0.5),
     Stage("watermark", watermark, "gpu", needs=("shots", "speech"), weight=5.0),
     # Write down what it is, bind that to the bytes, and find it there again.
     Stage("fingerprint", fingerprint, "light"),

@@ -37,6 +37,7 @@ DEFAULTS: dict[str, Any] = {
     "MODELS_DIR": None,  # None: $BYLINE_HOME/models; pulled by `byline models` (docs/models.md)
     "MODEL_POOL_GIB": 0.0,  # for loaded models, on each device; 0: nine tenths of a GPU, half of a machine
     "DEVICE_WATTS": 0.0,  # of a GPU board, or of a busy core, for the energy of a job; 0: docs/speed.md
+    "GPU_JOBS": 1,  # of one GPU worker, side by side: one is marked and encoded while the next is sampled
     "WARM_UP": True,  # workers load what the first job would load, as soon as they start
     "MODEL_REGISTRY": None,  # a folder of registry entries of your own, beside the shipped ones
     # Who enlarges pictures for `enhance: upscale2` (docs/compose.md).
@@ -53,6 +54,7 @@ DEFAULTS: dict[str, Any] = {
     "MUSIC": {
         "default": {"CLASS": "byline.generation.sound.music.ProceduralMusic", "CONFIG": {}},
     },
+    "CAPTIONERS": {},  # image, video, merge -> {"CLASS", "CONFIG"}: who describes clips (docs/curation.md)
     "SEPARATORS": {},  # name -> {"CLASS", "CONFIG"}: voice from music in recordings (docs/sound.md)
     # Subjects from their backgrounds, and what is seen in pictures (docs/operations.md).
     "MATTES": {"default": {"CLASS": "byline.generation.operations.cutout.flat.FlatMatte", "CONFIG": {}}},
@@ -74,6 +76,8 @@ DEFAULTS: dict[str, Any] = {
         "agreement": {"CLASS": "byline.safety.screen.agreement.StarterAgreement", "CONFIG": {}},
     },
     "MANIFEST": {},  # profile, producer, training, prompt; see byline/provenance/profiles.py
+    "QUALITY": {},  # thresholds of agreement and motion; see byline/generation/quality/settings.py
+    "KEEP_SHOTS_DAYS": 7.0,  # sealed shots of finished clips, for renditions and edits; 0: none are kept
     "LABELS": {},  # regimes whose labels are drawn, by brand; see byline/generation/compose/notices.py
     "FONT_DIRS": (),  # folders of fonts for scripts that a brand's font lacks, before the system's own
     "BRANDS": {},  # name -> brand kit, beside those shipped in byline/generation/brands/

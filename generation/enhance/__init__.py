@@ -74,10 +74,14 @@ def apply(
             _looked(check_cancelled, noise.denoise, shot, level)
             for shot, level in zip(shots, found, strict=True)
         ]
-        done.append({"step": "denoise", "version": noise.VERSION, "levels": [round(x, 2) for x in found]})
+        found_noise = any(level >= noise.LEAST for level in found)
+        levels = [round(level, 2) for level in found]
+        done.append({"step": "denoise", "version": noise.VERSION, "levels": levels, "applied": found_noise})
     if "stabilise" in steps:
-        shots = [_looked(check_cancelled, stabilisation.stabilise, shot, fps) for shot in shots]
-        done.append({"step": "stabilise", "version": stabilisation.VERSION})
+        steady = [_looked(check_cancelled, stabilisation.stabilise, shot, fps) for shot in shots]
+        moved = any(one is not shot for one, shot in zip(steady, shots, strict=True))
+        done.append({"step": "stabilise", "version": stabilisation.VERSION, "applied": moved})
+        shots = steady
     if plugin is not None:
         each.append(lambda frame: plugin.upscale(frame, factor))
         done.append({"step": f"upscale{factor}", "version": plugin.version})

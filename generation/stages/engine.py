@@ -14,12 +14,14 @@ def engine(request: Any, artefact: Artefact) -> Outcome:
     installation has a prompt expander, and in the style asked for."""
     from byline.generation import engines, expansion, measuring
     from byline.generation.controls import fitting, likeness, shots, styles
+    from byline.generation.quality import retrying
     from byline.generation.stages.at_work import AtWork
 
     chosen = AtWork(engines.load(request.options.get("engine", "default")))
     given: Given = artefact.memory["inputs"]
+    judged = retrying.over(chosen, request, artefact)
     fitted = fitting.fit(
-        chosen,
+        judged,
         request.options,
         request.operation,
         seconds=shots.shown_seconds(request.seconds, request.brand),
@@ -49,6 +51,7 @@ def engine(request: Any, artefact: Artefact) -> Outcome:
             "expansion": ", ".join(sorted({wording.why for wording in worded})),
             "operation": {"name": request.operation, **facts},
             "controls": controls,
+            "tries": retrying.told(judged),
         },
         produces={
             "expanded_prompt": final if final != "\n".join(texts) else "",

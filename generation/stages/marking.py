@@ -4,7 +4,7 @@ Frame by frame: composed (title, captions, label) -> marked -> encoded. There is
 file on disk, and never a list of full-size frames in memory.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -100,7 +100,7 @@ def watermark(request: Any, artefact: Artefact) -> Outcome:
             "seconds": encoded.seconds,
             "fps": fps,
             "cues": [list(cue) for cue in sound.cues],
-            "operations": [_operation(step["step"], step["version"]) for step in better.steps]
+            "operations": [_operation(step) for step in better.steps if step.get("applied", True)]
             + sound.operations,
             "models": sound.models,
         },
@@ -118,10 +118,13 @@ def _binding(marker: Any, payload: int, where: str) -> dict[str, str]:
 _ACTIONS = {"colour": "c2pa.adjustedColor", "denoise": "c2pa.filtered", "sharpen": "c2pa.filtered"}
 
 
-def _operation(step: str, version: str) -> dict[str, str]:
+def _operation(step: Mapping[str, Any]) -> dict[str, str]:
     """The fields of a manifest's Operation for one step of enhancement."""
-    action = _ACTIONS.get(step, "c2pa.enhanced")
-    return {"action": action, "description": f"{step}: {version}", "source_type": "algorithmicallyEnhanced"}
+    return {
+        "action": _ACTIONS.get(step["step"], "c2pa.enhanced"),
+        "description": f"{step['step']}: {step['version']}",
+        "source_type": "algorithmicallyEnhanced",
+    }
 
 
 def _told(sound: sounding.Sound, spoken: bool) -> str:

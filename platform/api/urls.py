@@ -1,7 +1,18 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from byline.platform.api import audit, controls, fairness, films, inputs, redress, review, takes, views
+from byline.platform.api import (
+    audit,
+    controls,
+    fairness,
+    films,
+    inputs,
+    quality,
+    redress,
+    review,
+    takes,
+    views,
+)
 from byline.platform.api.detect import Detect
 
 urlpatterns = [
@@ -16,6 +27,16 @@ urlpatterns = [
     path("controls", controls.Controls.as_view(), name="controls"),
     path("takes", takes.TakeCreate.as_view(), name="takes"),
     path("takes/<uuid:take_set>", takes.TakeSet.as_view(), name="take-set"),
+    path(
+        "generations/<uuid:generation_id>/quality",
+        quality.GenerationQuality.as_view(),
+        name="generation-quality",
+    ),
+    path(
+        "generations/<uuid:generation_id>/thumb", quality.GenerationThumb.as_view(), name="generation-thumb"
+    ),
+    path("preferences", quality.Preferences.as_view(), name="preferences"),
+    path("preferences/ratings", quality.Ratings.as_view(), name="ratings"),
     path("audit/entries", audit.EntryList.as_view(), name="audit-entries"),
     path("audit/entries/<int:entry>/proof", audit.EntryProof.as_view(), name="audit-proof"),
     path("films", films.FilmList.as_view(), name="films"),

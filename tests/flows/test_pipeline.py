@@ -31,6 +31,7 @@ ORDER = [
     ("speech", "gpu"),
     ("engine", "gpu"),
     ("screen", "gpu"),
+    ("quality", "gpu"),
     ("watermark", "gpu"),
     ("fingerprint", "light"),
     ("log", "light"),
