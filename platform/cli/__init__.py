@@ -34,6 +34,7 @@ COMMANDS = (
     "keys",
     "models",
     "provenance",
+    "quality",
     "serve",
     "demo",
 )
