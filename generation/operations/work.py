@@ -74,7 +74,7 @@ class Work:
             "negative_prompt": self.brief.negative_prompt,
             "seed": (self.brief.seed + shot + SEED_STEP * again) % 2**63,
         }
-        return VideoTask(**(own | more))
+        return VideoTask(**{**own, **more})
 
     def number(self, name: str, default: float, least: float, most: float) -> float:
         """A control of the brief as a number between its bounds. InvalidInput outside them."""

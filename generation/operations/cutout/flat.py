@@ -17,7 +17,7 @@ from byline.generation.operations.cutout.base import CutoutExample, CutoutFailed
 _SIDE = 320  # working size; edges are refined at the picture's own
 _ROUNDS = 3
 _MOST_SURE, _MAYBE = 40.0, 14.0  # difference to the background in Lab
-_MOVING_FRAMES, _MOVES = 8, 0.5  # share of what stands out that must have moved
+_MOVING_FRAMES, _MOVED = 8, 0.6  # shortest clip, and share of a piece that must have moved
 _LEAST, _MOST = 0.002, 0.6  # of the picture: less is noise, more is no subject
 
 
@@ -72,9 +72,16 @@ def _difference(lab: np.ndarray) -> np.ndarray:
     if len(lab) < _MOVING_FRAMES:
         return rows
     still = np.linalg.norm(lab - np.median(lab, axis=0)[None], axis=-1)
-    out = rows > _sure(rows)
-    moves = float((still[out] > _MAYBE).mean()) if out.any() else 0.0
-    return np.minimum(rows, 2 * still) if moves >= _MOVES else rows
+    moving = [_moves(out, moved) for out, moved in zip(rows > _sure(rows), still > _MAYBE, strict=True)]
+    return np.minimum(rows, 2 * still) if np.mean(moving) >= 0.5 else rows
+
+
+def _moves(out: np.ndarray, moved: np.ndarray) -> bool:
+    """Whether a piece that stands out moved as a whole; somebody who waves does not."""
+    count, labels = cv2.connectedComponents(out.astype(np.uint8), connectivity=8)
+    sizes = np.bincount(labels.ravel(), minlength=count)[1:]
+    changed = np.bincount(labels[moved].ravel(), minlength=count)[1:]
+    return bool(((sizes >= _LEAST * out.size) & (changed >= _MOVED * sizes)).any())
 
 
 def _foremost(kept: np.ndarray) -> np.ndarray:
