@@ -33,6 +33,7 @@ COMMANDS = (
     "trust",
     "keys",
     "models",
+    "curate",
     "provenance",
     "quality",
     "serve",
