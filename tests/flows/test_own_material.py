@@ -67,7 +67,7 @@ def test_two_pictures_become_a_clip_that_names_them(
     assert (held.state, held.failures) == ("Trusted", ())
     first, last = (UploadedInput.objects.get(pk=item["input"]) for item in row.inputs)
     parts = {one.relationship for one in held.ancestors if one.licence == "CC0-1.0"}
-    assert parts == {"componentOf"}
+    assert parts == {"parentOf", "componentOf"}, "interpolation opens the first picture"
     data = out.read_bytes()
     assert first.sha256.encode() in data
     assert last.sha256.encode() in data
