@@ -72,11 +72,20 @@ def _reason(item: Mapping[str, Any]) -> Reason:
         category=label(item["category"]),
         clause=item["clause"],
         help=item["help"],
-        field=_FIELDS.get(item["text"], item["text"]),
+        field=_field(item["text"]),
         found=_SOURCES.get(by) or (f"by rule {by}" if "." in by else f"by the guard {by}"),
         understood=item["view"] not in {"raw", "combined as written"},
         pieces=tuple(_pieces(item["reading"], item["spans"])),
     )
+
+
+def _field(name: str) -> str:
+    """The text's name on the page; a film's texts say which shot they belong to."""
+    kind, _, shot = name.partition(".")
+    label = _FIELDS.get(kind, kind)
+    if not shot:
+        return label
+    return f"{label}, all shots together" if shot == "whole" else f"{label}, shot {shot}"
 
 
 def _pieces(text: str, spans: list[list[int]]) -> Iterator[tuple[str, bool]]:

@@ -18,6 +18,7 @@ from byline.audit.models import Entry
 from byline.generation import runner, states, store, submit, sweeper
 from byline.generation.films import kept, steps
 from byline.generation.models import GenerationRequest
+from byline.platform.cms import reasons
 
 sys.path.append(str(Path(__file__).parents[1]))
 import film_kit
@@ -59,6 +60,9 @@ def test_a_title_of_a_scene_is_moderated_too(small_pipeline: None) -> None:
     board = film_kit.storyboard().edited(1, title="How to make a pipe bomb at home")
     row = film_kit.assembled(film_kit.film(board))
     assert (row.state, row.stage) == ("rejected", "moderate")
+    told = reasons.of(row, "user:1")
+    assert told is not None
+    assert {reason.field for reason in told.reasons} >= {"Title on screen, shot 2"}
 
 
 def test_a_worker_killed_between_shots_goes_on_with_the_next_one(
