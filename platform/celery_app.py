@@ -13,6 +13,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import worker_process_init
 
+from byline.audit.base import conf
 from byline.platform import process
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "byline.platform.settings")
@@ -40,10 +41,13 @@ app.autodiscover_tasks(["byline.generation"])
 
 
 def worker_arguments(queue: str) -> list[str]:
-    """Arguments after `python -m` for one worker. Pool solo: no fork, which CUDA would not survive."""
+    """Arguments after `python -m` for one worker. No pool forks, which CUDA would not survive: one job at a
+    time, or threads where GPU_JOBS asks for jobs side by side, which take turns at the model."""
+    jobs = int(conf.get("GPU_JOBS")) if queue == GPU else 1
+    pool = ["--pool", "solo"] if jobs == 1 else ["--pool", "threads", "--concurrency", str(jobs)]
     return [
         *("celery", "-A", "byline.platform.celery_app", "worker"),
-        *("-Q", queue, "-n", f"{queue}@%h", "--pool", "solo", "--loglevel", "WARNING"),
+        *("-Q", queue, "-n", f"{queue}@%h", *pool, "--loglevel", "WARNING"),
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),
     ]
 

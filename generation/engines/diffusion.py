@@ -235,18 +235,19 @@ class DiffusionEngine:
         arguments = arguments | {"generator": generators if len(tasks) > 1 else generators[0]}
         in_pieces = decoding.in_pieces(pipeline, operation, self._record["offload"])
         seen = previews.Previews(pipeline, preview if in_pieces else None, torch)
-        arguments |= watching.arguments(pipeline, steps, progress, check_cancelled, seen.after_step)
+        before = replace(self._embeddings)
+
+        def told(fraction: float) -> None:
+            self._record["prompt_embeddings"] = self._embeddings.since(before)
+            progress(fraction)
+
+        arguments |= watching.arguments(pipeline, steps, told, check_cancelled, seen.after_step)
         adapters = [f"{adapter.sha256} x {adapter.strength}" for adapter in self.info.adapters]
         identity = " ".join([self.info.weights_sha256, *adapters, str(self._record["dtype"])])
         embeddings.remember(pipeline, self.entry.family.encoders, identity, self._embeddings)
-        before = replace(self._embeddings)
         try:
             with seen:
                 made = pipeline(**arguments, output_type="latent" if in_pieces else "np")
-            self._record["prompt_embeddings"] = {
-                "from_cache": self._embeddings.hits - before.hits,
-                "computed": self._embeddings.misses - before.misses,
-            }
             if in_pieces:
                 yield from decoding.pieces(pipeline.vae, made.frames, torch)
             else:

@@ -32,6 +32,10 @@ class Count:
     hits: int = 0
     misses: int = 0
 
+    def since(self, before: Count) -> dict[str, int]:
+        """For the record of one run."""
+        return {"from_cache": self.hits - before.hits, "computed": self.misses - before.misses}
+
 
 class Cache:
     """Least recently used answers first to go. One for all engines of a process; thread-safe."""

@@ -32,7 +32,7 @@ from byline.generation.engines.base import (
     operation_of,
     require_known,
 )
-from byline.generation.starter import text, upscaler
+from byline.generation.starter import keyframes, text, upscaler
 
 STARTER = Path(__file__).resolve().parent.parent / "starter" / "weights"
 STARTER_VERSION = "0.1"
@@ -158,6 +158,7 @@ class WanEngine:
             self._record |= {"operation": operation_of(task).value, "steps": steps}
 
             def after_step(_: Any, step: int, __: Any, kept: dict[str, Any]) -> dict[str, Any]:
+                self._record["prompt_embeddings"] = self._embeddings.since(before)
                 progress(min((step + 1) / (steps + 1), 0.99))  # the last share is the decoder's
                 check_cancelled()
                 return {"latents": led.after_step(kept["latents"])} if led else kept
@@ -175,21 +176,21 @@ class WanEngine:
                 guidance_scale=c.GUIDANCE if task.guidance is None else task.guidance,
                 generator=torch.Generator("cpu").manual_seed(task.seed),
                 max_sequence_length=self.max_tokens,
-                output_type="np",
+                output_type="latent" if self._enlarged > 1 else "np",
                 callback_on_step_end=after_step,
-            ).frames[0]
-            self._record["prompt_embeddings"] = {
-                "from_cache": self._embeddings.hits - before.hits,
-                "computed": self._embeddings.misses - before.misses,
-            }
+            ).frames
+            made = self._pictures(out)
         check_cancelled()
-        if not np.isfinite(out).all():
-            raise EngineFailed("the model gave values that are not numbers")
-        made = (np.clip(out, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
-        if self._enlarged > 1:
-            made = upscaler.upscale(made, upscaler.load(c.folder / upscaler.PART))
         progress(1.0)
         return made
+
+    def _pictures(self, out: Any) -> np.ndarray:
+        """uint8 frames of what the pipeline left: pictures, or latents where the folder has an upscaler."""
+        if not bool(heavy.load("torch").as_tensor(out).isfinite().all()):
+            raise EngineFailed("the model gave values that are not numbers")
+        if self._enlarged > 1:
+            return keyframes.frames(self._pipeline.vae, out, self.config.folder / upscaler.PART)
+        return (np.clip(out[0], 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
 
     def examples(self) -> tuple[EngineExample, ...]:
         """Known answers of the shipped starter; another model has none here."""

@@ -29,6 +29,7 @@ class AtWork:
         self._taken: list[usage.Usage] = []
         self._prompts = {"from_cache": 0, "computed": 0}
         self._fraction = 0.0
+        self._record: dict[str, Any] = {}
 
     @property
     def info(self) -> EngineInfo:
@@ -36,7 +37,8 @@ class AtWork:
 
     @property
     def record(self) -> Mapping[str, Any]:
-        return self._engine.record
+        """As it was when this request last had the engine: another one may have it by now."""
+        return self._record or self._engine.record
 
     def self_check(self) -> None:
         self._engine.self_check()
@@ -81,7 +83,7 @@ class AtWork:
     @property
     def step(self) -> str:
         """Words for who waits: which step of how many, then "decoding"; "" where the engine says nothing."""
-        steps = self._engine.record.get("steps")
+        steps = self.record.get("steps")
         if not steps:
             return ""
         done = round(self._fraction * (steps + 1))
@@ -97,6 +99,8 @@ class AtWork:
     def _told(self, progress: Callable[[float], None]) -> Callable[[float], None]:
         def told(fraction: float) -> None:
             self._fraction = fraction
+            if fraction < 1.0:  # the engine is still ours
+                self._record = dict(self._engine.record)
             progress(fraction)
 
         return told
@@ -110,6 +114,6 @@ class AtWork:
         finally:
             if meter.usage is not None:
                 self._taken.append(meter.usage)
-        for name, count in self._engine.record.get("prompt_embeddings", {}).items():
+        for name, count in self.record.get("prompt_embeddings", {}).items():
             self._prompts[name] += count
         return made

@@ -151,3 +151,16 @@ def test_progress_of_batches_rises_to_the_end() -> None:
     assert seen == sorted(seen)
     assert seen[-1] == pytest.approx(1.0)
     assert isinstance(Once(), Batching)
+
+
+def test_the_record_is_of_this_request_and_not_of_the_next_one() -> None:
+    plain = Plain()
+    engine = AtWork(plain)
+
+    def another_takes_over(fraction: float) -> None:
+        if fraction == 1.0:  # ours is done: the engine belongs to the next request
+            plain.record = {"steps": 99, "adapters": ["of another request"]}
+
+    engine.generate(VideoTask("x"), another_takes_over)
+    assert engine.record["steps"] == 4
+    assert "adapters" not in engine.record
