@@ -11,11 +11,14 @@ over prompts, because the seeds of one prompt are not independent.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import time
 from pathlib import Path
 
 import numpy as np
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "byline.platform.settings")
 
 from bench.results_file import Results
 from byline.audit.base import heavy

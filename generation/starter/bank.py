@@ -40,12 +40,12 @@ def _encode(fast: FastPass, drawn: list[tuple[np.ndarray, np.ndarray]]) -> tuple
 
 
 def shard(
-    fast: FastPass, language: tuple[Any, Any], rng: np.random.Generator, population: str
+    fast: FastPass, language: tuple[Any, Any], rng: np.random.Generator, population: str, people: float
 ) -> dict[str, Any]:
     """One shard's arrays: {clips,stills}_{latents,weight,words}."""
     out: dict[str, Any] = {}
     for kind, count in (("clips", CLIPS), ("stills", STILLS)):
-        some = [scenes.sample(rng, PEOPLE, full=True, population=population) for _ in range(count)]
+        some = [scenes.sample(rng, people, full=True, population=population) for _ in range(count)]
         if kind == "stills":
             some = [replace(s, motion="still", camera="") for s in some]
         drawn = [scenes.render(s, frames=KEYS if kind == "clips" else 1) for s in some]
@@ -59,9 +59,15 @@ def shard(
 
 
 def write(
-    run: Path, shards: int, seed: int = 0, population: str = "balanced", rank: int = 0, size: int = 1
+    run: Path,
+    shards: int,
+    seed: int = 0,
+    population: str = "balanced",
+    people: float = PEOPLE,
+    rank: int = 0,
+    size: int = 1,
 ) -> None:
-    """Fill DIR/bank up to so many shards; the first one measures the latents' scale for DIR/vae."""
+    """Fill DIR/bank up to so many shards; the first one measures the latents' scale for DIR/vae, once."""
     torch, diffusers = heavy.load("torch"), heavy.load("diffusers")
     vae = diffusers.AutoencoderKLWan.from_pretrained(run / "vae").eval().requires_grad_(False)
     folder = run / "bank"
@@ -72,8 +78,8 @@ def write(
         if file.exists():
             continue
         began = time.monotonic()
-        made = shard(FastPass(vae), language, np.random.default_rng((seed, number)), population)
-        if number == 0:
+        made = shard(FastPass(vae), language, np.random.default_rng((seed, number)), population, people)
+        if number == 0 and not any(vae.config.latents_mean):
             flat = torch.from_numpy(made["stills_latents"]).float().transpose(0, 1).flatten(1)
             vae.register_to_config(latents_mean=flat.mean(1).tolist(), latents_std=flat.std(1).tolist())
             vae.save_pretrained(run / "vae")

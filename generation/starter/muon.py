@@ -72,7 +72,7 @@ class Muon:
             for (p, _), update in zip(moved, updates, strict=True):
                 p.mul_(1 - rate * self.decay).add_(update, alpha=-rate)
         for group in self.adam.param_groups:
-            group["lr"] = rate
+            group["lr"] = 0.4 * rate
         self.adam.step()
 
     def zero(self) -> None:

@@ -83,19 +83,19 @@ def sample(
         return Scene(setting, motion, seed, _pick(rng, words.OBJECTS), _colour(rng, setting, time))
     extra: dict[str, object] = {}
     kind = rng.random()
-    if kind < 0.1:
+    if kind < 0.06:
         extra["count"] = int(rng.integers(2, 4))
-    elif kind < 0.2:
+    elif kind < 0.12:
         extra["other"] = _pick(rng, words.OBJECTS)
         extra["other_colour"] = _colour(rng, setting, time)
-    elif kind < 0.28:
+    elif kind < 0.18:
         extra["camera"] = _pick(rng, words.CAMERAS)
         motion = "still"
-    elif kind < 0.32:
+    elif kind < 0.21:
         extra["style"] = _pick(rng, words.STYLES)
-    if kind < 0.2:
+    if kind < 0.12:
         motion = _pick(rng, ("rise", "fall", "bounce", "still"))
-    drawn = rng.random() < (1.0 if kind < 0.2 and rng.random() < 0.6 else 0.42)
+    drawn = rng.random() < (0.7 if kind < 0.12 else 0.33)
     subject = _pick(rng, words.OBJECTS if drawn else words.SPRITES)
     colour = _colour(rng, setting, time) if drawn else ""
     if extra.get("other") == subject:

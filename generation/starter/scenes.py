@@ -56,9 +56,8 @@ def _things(picture: Image.Image, scene: Scene, u: float, layout: np.ndarray, si
     width, height = size
     middle, m = width / height / 2, scene.motion
     many = scene.count if not scene.other else 2
-    r = (0.27 if layout[0] < 0.6 else 0.31) if many == 1 else 0.2
-    x = middle + 2 * _GRID * (int(layout[1] * 3) - 1) * (many == 1)
-    y, angle = 0.5 + _GRID * (int(layout[2] * 3) - 1), 0.0
+    r = 0.29 if many == 1 else 0.2
+    x, y, angle = middle, 0.5, 0.0
     facing = 1 if layout[3] < 0.5 else -1
     if m in ("right", "left"):
         facing = 1 if m == "right" else -1
@@ -88,7 +87,7 @@ def _someone(picture: Image.Image, scene: Scene, u: float, layout: np.ndarray, s
     width, height = size
     middle, m = width / height / 2, scene.motion
     tall = 0.66 if scene.age == "child" else 0.86
-    x, y = middle + 2 * _GRID * (int(layout[1] * 3) - 1), GROUND + 0.04
+    x, y = middle, GROUND + 0.04
     dress = scene.profession
     colour = words.COLOURS[scene.colour] if scene.colour else (200, 200, 200)
     hair = HAIRS[int(layout[2] * len(HAIRS)) % len(HAIRS)]

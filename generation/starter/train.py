@@ -32,6 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--population", choices=scenes.POPULATIONS, default="balanced", help="bank: who is drawn"
     )
+    parser.add_argument("--people", type=float, default=0.28, help="bank: share of scenes with a person")
     given = parser.parse_args(argv)
     if given.workers > 1:
         with tempfile.TemporaryDirectory() as folder:
@@ -64,7 +65,7 @@ def _work(rank: int, given: argparse.Namespace, meeting: Path) -> None:
     elif given.stage == "bank":
         from byline.generation.starter import bank
 
-        bank.write(given.out, given.shards, given.seed, given.population, rank, given.workers)
+        bank.write(given.out, given.shards, given.seed, given.population, given.people, rank, given.workers)
     else:
         from byline.generation.starter import train_dit
 

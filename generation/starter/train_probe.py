@@ -17,7 +17,6 @@ import numpy as np
 from byline.audit.base import heavy
 from byline.generation.starter import probe, scenes
 from byline.generation.starter.fast_vae import FastPass
-from byline.generation.starter.train_vae import encode_keys
 
 log = logging.getLogger(__name__)
 
@@ -45,17 +44,16 @@ def draw(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def soften(clips: np.ndarray, vae: Any, noise: float = 0.0) -> np.ndarray:
-    """Key frames through the autoencoder and back."""
+    """Key frames through the autoencoder and back, each by itself as the engine decodes them."""
     torch = heavy.load("torch")
     fast, out = FastPass(vae), []
     with torch.inference_mode():
-        for start in range(0, len(clips), 8):
-            x = torch.from_numpy(clips[start : start + 8]).permute(0, 4, 1, 2, 3).float() / 127.5 - 1
-            z = encode_keys(fast, x)
+        for part in torch.from_numpy(clips).flatten(0, 1).permute(0, 3, 1, 2)[:, :, None].split(16):
+            z = fast.encode(part.float() / 127.5 - 1)[0]
             z = z + torch.randn_like(z) * z.std() * noise
-            y = fast.decode(z)[:, :, ::4].clamp(-1, 1)
-            out.append(((y + 1) * 127.5).round().byte().permute(0, 2, 3, 4, 1).numpy())
-    return np.concatenate(out)
+            y = fast.decode(z)[:, :, 0].clamp(-1, 1)
+            out.append(((y + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy())
+    return np.concatenate(out).reshape(clips.shape)
 
 
 def varied(batch: Any, rng: np.random.Generator) -> Any:

@@ -1,8 +1,7 @@
 """Train the upscaler: drawn scenes at 448x256 from their 112x64 version, as the autoencoder leaves it.
 
 `train` keeps a pool of pairs: the picture, and the decoder's frame of its latents with noise of up to a
-fifth of their spread, since a generated clip's latents are never clean. Some pairs come from the frames
-between key frames, which are softer.
+fifth of their spread, since a generated clip's latents are never clean.
 """
 
 from __future__ import annotations
@@ -18,15 +17,13 @@ from byline.audit.base import heavy
 from byline.generation.starter import scenes
 from byline.generation.starter.bank import PEOPLE
 from byline.generation.starter.fast_vae import FastPass
-from byline.generation.starter.train_vae import encode_keys
 from byline.generation.starter.upscaler import FACTOR, network, save
 
 log = logging.getLogger(__name__)
 
-POOL, BATCH, RATE = 400, 6, 1.5e-3
+POOL, BATCH, RATE = 150, 6, 1.5e-3
 CROP = 48  # pixels of the small frame
 MAX_NOISE = 0.2  # of the latents' spread
-_FRAMES = 9  # two key frames apart
 
 
 def pairs(vae: Any, rng: np.random.Generator, count: int) -> tuple[Any, Any]:
@@ -36,17 +33,15 @@ def pairs(vae: Any, rng: np.random.Generator, count: int) -> tuple[Any, Any]:
     small, large = [], []
     for _ in range(count):
         scene = scenes.sample(rng, PEOPLE, full=True)
-        many = _FRAMES if rng.random() < 0.3 else 1
-        drawn, _ = scenes.render(scene, many, scenes.WIDTH * FACTOR, scenes.HEIGHT * FACTOR, scale=2)
+        drawn, _ = scenes.render(scene, 3, scenes.WIDTH * FACTOR, scenes.HEIGHT * FACTOR, scale=2)
         high = torch.from_numpy(drawn).permute(0, 3, 1, 2)
         low = torch.nn.functional.avg_pool2d(high.float() / 127.5 - 1, FACTOR)
         with torch.inference_mode():
-            z = encode_keys(fast, low[None, ::4].transpose(1, 2))
+            z = fast.encode(low[:, :, None])[0]
             z = z + torch.randn_like(z) * z.std() * float(rng.uniform(0, MAX_NOISE))
-            seen = fast.decode(z)[0].transpose(0, 1)
-        kept = rng.permutation(many)[:3]
-        small.append(((seen[kept].clamp(-1, 1) + 1) * 127.5).round().byte())
-        large.append(high[kept])
+            seen = fast.decode(z)[:, :, 0]
+        small.append(((seen.clamp(-1, 1) + 1) * 127.5).round().byte())
+        large.append(high)
     return torch.cat(small), torch.cat(large)
 
 
@@ -81,7 +76,7 @@ def train(run: Path, minutes: float, seed: int = 0) -> None:
         step += 1
         running = loss.item() if step == 1 else 0.98 * running + 0.02 * loss.item()
         if step % 10 == 0 and len(small) < 6000:  # the pool grows
-            more = pairs(vae, rng, 4)
+            more = pairs(vae, rng, 3)
             small, large = torch.cat([small, more[0]])[-3000:], torch.cat([large, more[1]])[-3000:]
         if step % 100 == 0:
             log.info("upscaler step %d %.0fs loss %.4f", step, done * minutes * 60, running)

@@ -164,6 +164,9 @@ def run_stage(vae: Any, stage: str, minutes: float, seed: int, note: Path, team:
         if step % 100 == 0 and team.rank == 0:
             vae.save_pretrained(note / "vae")
     if team.rank == 0:
+        if stage == "frames":  # other latents now: `bank` measures their scale again
+            z = vae.config.z_dim
+            vae.register_to_config(latents_mean=[0.0] * z, latents_std=[1.0] * z)
         vae.save_pretrained(note / "vae")
 
 
