@@ -29,6 +29,7 @@ from byline.safety import policy
 State = FilmStep.State
 _VOICE = ("voice", "rate", "pitch", "language")
 _MUSIC = ("music", "music_maker", "effects", "loudness")
+_NOT_OF_FILMS = {"shots", "narration", "restore"}  # its storyboard has the shots, its voice speaks them
 _SEED_STEP = 1000  # seeds of shots that a version adds lie this far apart from another version's
 
 
@@ -266,8 +267,9 @@ def _require_shot(storyboard: Storyboard, number: int) -> None:
 
 
 def _options(given: Mapping[str, Any], only: Sequence[str] = ()) -> dict[str, Any]:
-    if unknown := set(given) & {"shots"} or (set(given) - set(only) if only else set()):
-        raise InvalidInput(f"A film has no option {sorted(unknown)[0]} here.")
+    refused = set(given) & _NOT_OF_FILMS | (set(given) - set(only) if only else set())
+    if refused:
+        raise InvalidInput(f"A film has no option {sorted(refused)[0]} here.")
     return intake.options(given)
 
 
