@@ -9,16 +9,17 @@ the two hard rules (safety_recall.py). The OpenAI samples are scored by nested c
 apart, by heads that saw none of them. Baselines in the same run: the English LDNOOBW word list and,
 where it is installed, alt-profanity-check at 0.5. Intervals are bootstrap, 95 %. "Flagged" is
 reviewed or blocked. Without `--data` only what needs no data set is measured. `--quick` takes every
-fifth text and leaves the transfer out.
+fifth text and leaves the transfer out; `--only latency` measures one section.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "byline.platform.settings")
 from bench import safety_baselines as baselines
 from bench import safety_recall
 from bench.results_file import Results
+from bench.results_file import Row as ResultRow
 from bench.safety_disguises import DISGUISES
 from byline.safety import policy
 from byline.safety.moderation import moderate
@@ -40,6 +42,7 @@ from byline.safety.training.datasets import Row
 POLICY = policy.load(policy.SHIPPED)
 PROFILE = "newsroom"
 NEWS = (
+    "measured-news",
     "news-",
     "headlines-",
     "crime-headlines",
@@ -48,6 +51,7 @@ NEWS = (
     "court-reporting",
     "war-reporting",
 )
+LATER = ("asked", "scenes")  # files of own texts that were written after the first whole run
 CLEAR_TEXTS = 120  # texts caught in clear that are disguised
 LATENCY_TEXTS = 400
 # Spellings that are commoner in African-American English: a coarse sign, for a comparison of rates only.
@@ -67,6 +71,9 @@ DIALECT = (
     "ima",
     "imma",
 )
+
+
+SECTIONS = ("latency", "hard-rules", "unsafe", "benign", "identity", "disguises", "languages", "crossval")
 
 
 class Judge:
@@ -106,21 +113,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", choices=SECTIONS)
     options = parser.parse_args()
     results = Results("safety", quick=options.quick)
+    if options.only and results.path.exists():  # the other sections' rows stay as they are
+        results.rows = {r["metric"]: ResultRow(**r) for r in json.loads(results.path.read_text())["rows"]}
     judge = Judge(5 if options.quick else 1)
-    _latency(results)
-    _hard_rules(results)
-    if options.data:
-        rows = datasets.load(options.data)
-        reserved = [r for r in rows if r.reserved]
-        compared = _baselines(options.data)
-        _unsafe(results, judge, reserved, options.data, compared)
-        _benign(results, judge, reserved, compared)
-        _identity(results, judge, reserved, options.data)
-        _disguised(results, judge, reserved)
-        _languages(results, judge, options.data)
-        _crossval(results, rows, options.quick)
+    rows = datasets.load(options.data) if options.data else []
+    reserved = [r for r in rows if r.reserved]
+    compared = _baselines(options.data) if options.data else {}
+    sections: dict[str, Callable[[], None]] = {
+        "latency": lambda: _latency(results),
+        "hard-rules": lambda: _hard_rules(results),
+        "unsafe": lambda: _unsafe(results, judge, reserved, options.data, compared),
+        "benign": lambda: _benign(results, judge, reserved, compared),
+        "identity": lambda: _identity(results, judge, reserved, options.data),
+        "disguises": lambda: _disguised(results, judge, reserved),
+        "languages": lambda: _languages(results, judge, options.data),
+        "crossval": lambda: _crossval(results, rows, options.quick),
+    }
+    for name in [options.only] if options.only else SECTIONS if options.data else SECTIONS[:2]:
+        sections[name]()
     results.show()
 
 
@@ -177,10 +190,12 @@ def _compared(texts: Sequence[str], compared: dict[str, Any]) -> tuple[float, st
 def _unsafe(
     results: Results, judge: Judge, reserved: list[Row], data: Path, compared: dict[str, Any]
 ) -> None:
+    later = {topic for name in LATER for topic, _, _ in datasets.own_blocks(f"texts_{name}.yaml")}
     sets = {
         "advbench": [r.text for r in reserved if r.source == "advbench"],
         "harmbench": [r.text for r in reserved if r.source == "harmbench"],
-        "own": [r.text for r in reserved if r.source == "own" and r.unsafe],
+        "own": [r.text for r in reserved if r.source == "own" and r.unsafe and r.group not in later],
+        "own_later": [r.text for r in reserved if r.source == "own" and r.unsafe and r.group in later],
         "multijail": datasets.multijail(data, "en"),
     }
     flags = {name: judge.flagged(texts) for name, texts in sets.items()}
@@ -190,6 +205,14 @@ def _unsafe(
     every = [t for texts in sets.values() for t in texts[:: judge.step]]
     best, note = _compared(every, compared)
     add(results, "unsafe.recall", [f for part in flags.values() for f in part], baseline=best, note=note)
+    first = [f for name, part in flags.items() if name != "own_later" for f in part]
+    add(
+        results,
+        "unsafe.recall_without_later",
+        first,
+        better="higher",
+        note="the texts of the first whole run",
+    )
     by_category: dict[str, list[str]] = defaultdict(list)
     for row in reserved:
         for category, label in row.labels.items():
@@ -287,13 +310,18 @@ def _languages(results: Results, judge: Judge, data: Path) -> None:
             results, f"language.{language}.held", [a != "allow" for a, _ in held], better="higher",
             note=f"with a category named {named:.3f}",
         )  # fmt: skip
+    for language in datasets.MHC_LANGUAGES:
+        texts = datasets.harmless_elsewhere(data, language)[:: 10 * judge.step]
+        flags = [judge(t)[0] != "allow" for t in texts]
+        add(results, f"language.{language}.harmless_held", flags, note="meant to be held: nothing reads them")
 
 
 def _crossval(results: Results, rows: list[Row], quick: bool) -> None:
     from sklearn.metrics import average_precision_score
 
-    kept = [r for r in rows if r.source == "openai_moderation" or not (r.reserved or quick)]
-    features = fitting.extract([r.text for r in kept])
+    kept, features = fitting.extract(
+        [r for r in rows if r.source == "openai_moderation" or not (r.reserved or quick)]
+    )
     for name in ("any", "sexual"):
         scores = crossval.run(kept, features, name)
         for way, values in (("cv", scores.nested), ("transfer", scores.transfer)):

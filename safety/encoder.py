@@ -25,7 +25,7 @@ from byline.audit.base.errors import MissingWeights
 from byline.safety.words import tokenizer_path
 
 MODEL = Path(__file__).parent / "weights" / "minilm-int8.onnx"
-MODEL_SHA256 = "92f115af789b8862f1bd5f5a3b2637c74df84d307eefa532075f9bb538b5b23b"
+MODEL_SHA256 = "e923f26f27c3fbafa508eb48ff38129f21ae9ec5fcd4e1bdb74ecb6e075b7c08"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 WINDOW = 254  # tokens, the model's 256 less the two that mark begin and end
 OVERLAP = 40

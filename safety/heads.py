@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,7 @@ NEEDS_A_READER = frozenset({"hate", "harassment"})
 
 @dataclass(frozen=True)
 class Heads:
-    """`landmarks` (M, 768), `dense` (H, M) and `sparse` (H, 65536) weights, `bias` (H,), and per head
+    """`landmarks` (M, 768), `dense` (H, M) and `sparse` (65536, H) weights, `bias` (H,), and per head
     the logit at which the score is 0.5 (`centre`) and the logits from 0.5 to 0.9 (`spread`)."""
 
     names: tuple[str, ...]
@@ -43,20 +43,27 @@ class Heads:
     centre: np.ndarray
     spread: np.ndarray
 
-    def logits(self, window: Window) -> np.ndarray:
-        """(H,) raw logits of one window."""
-        index, value = ngrams(window.text)
-        near = kernel(point(window)[None], self.landmarks)[0]
-        sparse = self.sparse[:, index].astype(np.float32) @ value
-        out: np.ndarray = self.dense @ near + sparse + self.bias
+    def logits(self, windows: Sequence[Window]) -> np.ndarray:
+        """(N, H) raw logits of the windows."""
+        near = kernel(np.stack([point(w) for w in windows]), self.landmarks, self._squares)
+        grams = (ngrams(w.text) for w in windows)
+        sparse = np.stack([value @ self.sparse[index] for index, value in grams])
+        out: np.ndarray = near @ self.dense.T + sparse + self.bias
         return out
 
-    def scores(self, window: Window) -> dict[str, float]:
-        """Score per category; the head "any" is folded into the likeliest category."""
-        z = (self.logits(window) - self.centre) / self.spread
+    @functools.cached_property
+    def _squares(self) -> np.ndarray:
+        return squares(self.landmarks)
+
+    def scores(self, windows: Sequence[Window]) -> list[dict[str, float]]:
+        """Score per category of every window; the head "any" is folded into the likeliest category."""
+        z = (self.logits(windows) - self.centre) / self.spread
         # log 9 is the distance from 0.5 to 0.9 on the logistic curve
         values = 1.0 / (1.0 + np.exp(-np.clip(z * np.log(9.0), -30, 30)))
-        scores = dict(zip(self.names, values.tolist(), strict=True))
+        return [self._folded(row) for row in values.tolist()]
+
+    def _folded(self, values: Sequence[float]) -> dict[str, float]:
+        scores = dict(zip(self.names, values, strict=True))
         any_score = scores.pop("any", 0.0)
         top = max(scores, key=scores.__getitem__)
         # An unsafe text whose category is unclear is reviewed under the likeliest one, never blocked
@@ -73,10 +80,16 @@ def point(window: Window) -> np.ndarray:
     return joined
 
 
-def kernel(points: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """(N, M) of (N, D) and (M, D), all of about unit length."""
-    squares = np.sum(points**2, axis=1)[:, None] + np.sum(landmarks**2, axis=1)[None]
-    out: np.ndarray = np.exp(-GAMMA * np.maximum(squares - 2 * points @ landmarks.T, 0))
+def squares(points: np.ndarray) -> np.ndarray:
+    """(N,) squared lengths of (N, D)."""
+    out: np.ndarray = np.einsum("nd,nd->n", points, points)
+    return out
+
+
+def kernel(points: np.ndarray, landmarks: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
+    """(N, M) of (N, D) and (M, D); `lengths` (M,) are the landmarks' squared ones, where they are known."""
+    both = squares(points)[:, None] + (squares(landmarks) if lengths is None else lengths)[None]
+    out: np.ndarray = np.exp(-GAMMA * np.maximum(both - 2 * points @ landmarks.T, 0))
     return out
 
 
@@ -94,7 +107,7 @@ def read(folder: Path = WEIGHTS) -> tuple[Heads, Mapping[str, object]]:
             names=tuple(about["heads"]),
             landmarks=stored["landmarks"].astype(np.float32),
             dense=stored["dense"],
-            sparse=stored["sparse"].astype(np.float32) * stored["sparse_scale"][:, None],
+            sparse=np.ascontiguousarray((stored["sparse"] * stored["sparse_scale"][:, None]).T),
             bias=stored["bias"],
             centre=stored["centre"],
             spread=stored["spread"],

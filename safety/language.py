@@ -50,6 +50,7 @@ def codes() -> frozenset[str]:
 _IDEOGRAPHS = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")
 
 
+@functools.lru_cache(maxsize=32)  # several checks of one request ask about the same view
 def reading(text: str) -> str:
     """ "english", "none", or why not: e.g. "cyrillic", "cjk", "es", "unknown".
 

@@ -127,15 +127,11 @@ def head_scores(text: str) -> dict[str, float]:
 
 
 def _batch_scores(texts: Sequence[str]) -> list[dict[str, float]]:
-    model, scorer = encoder.shared(), heads.shared()
-    out = []
-    for windows in model.batch(texts):
-        best: dict[str, float] = {}
-        for window in windows:
-            for category, value in scorer.scores(window).items():
-                best[category] = max(best.get(category, 0.0), value)
-        out.append(best)
-    return out
+    """The highest score of each category over the windows of every text; all windows in one batch."""
+    cut = encoder.shared().batch(texts)
+    scores = iter(heads.shared().scores([window for windows in cut for window in windows]) if cut else ())
+    each = [[next(scores) for _ in windows] for windows in cut]
+    return [{c: max(s[c] for s in part) for c in part[0]} for part in each]
 
 
 def _by_guard(name: str, guard: Guard, reading: Reading) -> Iterator[Finding]:

@@ -90,9 +90,9 @@ ASKED = 3  # ways of asking per line; one where the line is reserved, or a text 
 FILLED = 5  # groups per line
 
 
-def own_blocks() -> Iterator[tuple[str, str, list[str]]]:
+def own_blocks(files: str = "texts*.yaml") -> Iterator[tuple[str, str, list[str]]]:
     """(topic, "benign" or category, lines) of every block we wrote, in the order of the files."""
-    for file in sorted(Path(__file__).parent.glob("texts*.yaml")):
+    for file in sorted(Path(__file__).parent.glob(files)):
         for block in yaml.safe_load(file.read_text("utf-8")):
             for category, texts in block.items():
                 if category != "id":
@@ -189,6 +189,19 @@ def multijail(data: Path, language: str) -> list[str]:
     """Unsafe requests that no part of the training reads."""
     with (data / "multijail" / "MultiJail.csv").open(encoding="utf-8-sig", newline="") as handle:
         return [entry[language] for entry in csv.DictReader(handle) if entry[language].strip()]
+
+
+MHC_LANGUAGES = {
+    "ar": "arabic", "de": "german", "es": "spanish", "fr": "french", "hi": "hindi", "it": "italian",
+    "nl": "dutch", "pl": "polish", "pt": "portuguese", "zh": "mandarin",
+}  # fmt: skip
+
+
+def harmless_elsewhere(data: Path, language: str) -> list[str]:
+    """Texts of the Multilingual HateCheck that are not hateful. The levels of byline.safety.language were set
+    on its Latin-letter languages; no head or rule was fitted on it."""
+    file = data / "multilingual_hatecheck" / f"hatecheck_cases_final_{MHC_LANGUAGES[language]}.csv"
+    return [case["test_case"] for case in _table(file) if case["label_gold"] == "non-hateful"]
 
 
 def hatecheck_targets(data: Path) -> dict[str, str]:

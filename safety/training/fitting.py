@@ -7,6 +7,7 @@ Promises the same result for the same rows.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,12 +25,12 @@ NEAR_STEPS, GRAM_STEPS = 80, 30  # L-BFGS; more change the scores by less than t
 KERNEL_SCALE = 3.0
 NGRAM_SHARE = 0.3
 NGRAM_SCALE = 4.0
-OPENAI_WEIGHT = 3.0
+OPENAI_WEIGHT = 2.0  # times the row's own weight
 
 
 @dataclass(frozen=True)
 class Features:
-    """`points` (N, 768) float32 and `grams` sparse (N, 65536) of the first window of each text."""
+    """`points` (N, 768) float32 and `grams` sparse (N, 65536) of N windows."""
 
     points: np.ndarray
     grams: Any
@@ -64,28 +65,32 @@ class Fitted:
         return out
 
 
-def extract(texts: Sequence[str]) -> Features:
+def extract(rows: Sequence[Row]) -> tuple[list[Row], Features]:
+    """The features of every window, as at run time, and the row of each; the windows of a text share its
+    weight."""
     from scipy.sparse import csr_matrix
 
-    windows = _first_windows(texts)
+    out: list[Row] = []
+    windows: list[encoder.Window] = []
+    for row, cut in zip(rows, _windows([r.text for r in rows]), strict=True):
+        out += [dataclasses.replace(row, weight=row.weight / len(cut))] * len(cut)
+        windows += cut
     grams = [features.ngrams(w.text) for w in windows]
     starts = np.cumsum([0] + [len(index) for index, _ in grams])
     sparse = csr_matrix(
         (np.concatenate([v for _, v in grams]), np.concatenate([i for i, _ in grams]), starts),
-        shape=(len(texts), features.BUCKETS),
+        shape=(len(windows), features.BUCKETS),
     )
-    return Features(np.stack([point(w) for w in windows]).astype(np.float32), sparse)
+    return out, Features(np.stack([point(w) for w in windows]).astype(np.float32), sparse)
 
 
-def _first_windows(texts: Sequence[str]) -> list[encoder.Window]:
+def _windows(texts: Sequence[str]) -> list[list[encoder.Window]]:
     model = encoder.shared()
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    out: dict[int, encoder.Window] = {}
+    out: dict[int, list[encoder.Window]] = {}
     for start in range(0, len(order), 64):
         chunk = order[start : start + 64]
-        # One window holds 254 tokens; what lies beyond these characters is not in the first one.
-        for i, windows in zip(chunk, model.batch([texts[i][:2000] for i in chunk]), strict=True):
-            out[i] = windows[0]
+        out.update(zip(chunk, model.batch([texts[i] for i in chunk]), strict=True))
     return [out[i] for i in range(len(texts))]
 
 
@@ -97,7 +102,7 @@ def targets(rows: Sequence[Row], name: str) -> np.ndarray:
 
 
 def row_weights(rows: Sequence[Row]) -> np.ndarray:
-    return np.array([OPENAI_WEIGHT if r.source == "openai_moderation" else r.weight for r in rows])
+    return np.array([r.weight * (OPENAI_WEIGHT if r.source == "openai_moderation" else 1) for r in rows])
 
 
 def basis(points: np.ndarray, weights: np.ndarray, size: int = LANDMARKS) -> Basis:

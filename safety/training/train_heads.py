@@ -26,7 +26,7 @@ from byline.safety.training.datasets import Row, load
 from byline.safety.training.fitting import Basis, Features, Fitted
 
 MIN_POSITIVES = 20  # below this a head would learn the examples, not the category
-BENIGN_RATE = 0.015  # joint share of everyday training texts at score 0.5
+BENIGN_RATE = 0.02  # joint share of everyday training texts at score 0.5
 HARD_AT_REVIEW = 0.03  # share of a category's hard negatives at score 0.5, at most
 HARD_AT_BLOCK = 0.02  # ... of any one source at score 0.9
 MIN_HARD = 100
@@ -35,7 +35,7 @@ FOLDS = 3
 
 
 def cross_fitted(space: Basis, features: Features, rows: Sequence[Row], labels: np.ndarray) -> np.ndarray:
-    """(N, H) logits of each row by heads that did not see the row's group."""
+    """(N, H) logits of each window by heads that did not see its group."""
     folds = np.array([hashlib.sha256(f"{r.source}|{r.group}".encode()).digest()[5] % FOLDS for r in rows])
     weights = fitting.row_weights(rows)
     coordinates = space(features.points)
@@ -86,8 +86,7 @@ def calibrate(
 
 def train(data: Path, out: Path, write: Callable[[str], Any]) -> None:
     """Read, fit, calibrate, write."""
-    rows = [r for r in load(data) if not r.reserved]
-    features = fitting.extract([r.text for r in rows])
+    rows, features = fitting.extract([r for r in load(data) if not r.reserved])
     fit_all(rows, features, out, write)
 
 
@@ -108,7 +107,7 @@ def fit_all(rows: Sequence[Row], features: Features, out: Path, write: Callable[
         "cross_fitted": _precision(rows, names, labels, logits),
         "sha256": sha256,
         "training": {
-            "texts": len(rows),
+            "windows": len(rows),
             "positives": {n: int((labels[:, k] == 1).sum()) for k, n in enumerate(names)},
             "everyday": int(calm.sum()),
             "benign_rate": BENIGN_RATE,

@@ -206,7 +206,7 @@ def test_equal_windows_are_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_likeness_alone_never_blocks_hatred() -> None:
     """Quoted, denied and reclaimed words look like hatred: a person decides, unless a rule fires."""
     window = encoder.shared().windows("those people are filth and must be driven out of our town")[0]
-    scores = heads.shared().scores(window)
+    scores = heads.shared().scores([window])[0]
     assert max(scores["hate"], scores["harassment"]) <= heads.REVIEW_AT_MOST
 
 

@@ -10,7 +10,7 @@ import pytest
 from bench import safety_recall
 from byline.safety.training import datasets, fitting, hashes
 from byline.safety.training.datasets import Row
-from byline.safety.training.train_heads import calibrate
+from byline.safety.training.train_heads import BENIGN_RATE, calibrate
 
 DATA = os.environ.get("BYLINE_SAFETY_DATA")
 
@@ -86,7 +86,7 @@ def test_calibration_holds_the_joint_rate() -> None:
     sources = np.where(np.arange(4000) % 2 == 0, "one", "two")
     centre, spread = calibrate(logits, benign, known, sources)
     rate = np.mean(np.any(logits[benign] > centre, axis=1))
-    assert 0.01 < rate <= 0.016
+    assert 0.5 * BENIGN_RATE < rate <= BENIGN_RATE + 0.001
     hard = logits.copy()
     hard[~benign] += 5
     stricter, _ = calibrate(hard, benign, known, sources)
