@@ -49,6 +49,7 @@ class Adapter:
     strength: float
     licence: str
     distilled: bool = False
+    use: str = "always"  # see loras.py
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import gc
 import inspect
+import math
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
@@ -32,6 +33,7 @@ from byline.generation.engines import (
     pool,
     presets,
     previews,
+    ramps,
     registry,
     watching,
     weights,
@@ -117,8 +119,10 @@ class DiffusionEngine:
             weights_sha256=lock.digest(),
             training_data=e.training_data,
             operations=e.operations,
-            adapters=tuple(adapter for adapter, _ in self._loras),
-            controls=tuple(sorted(_all_controls(e))),
+            adapters=tuple(adapter for adapter, _ in self._loras if adapter.use == loras.ALWAYS),
+            controls=tuple(sorted(_all_controls(e) | self._adapter_controls)),
+            camera_moves=self._uses(lambda use: use not in (loras.ALWAYS, loras.ON_REQUEST)),
+            loras=tuple(adapter.name for adapter, _ in self._loras if adapter.use == loras.ON_REQUEST),
         )
 
     @property
@@ -134,6 +138,24 @@ class DiffusionEngine:
         if self.config.PRESET:
             return self.entry.frames.at_least(presets.preset(self.config.PRESET).seconds * self.entry.fps)
         return self.config.FRAMES or self.entry.frames.default
+
+    def _uses(self, which: Callable[[str], bool]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(adapter.use for adapter, _ in self._loras if which(adapter.use)))
+
+    @property
+    def _adapter_controls(self) -> set[str]:
+        """Controls of a task that switch registered LoRA weights."""
+        uses = {adapter.use for adapter, _ in self._loras} - {loras.ALWAYS}
+        return {"loras" if use == loras.ON_REQUEST else "camera" for use in uses}
+
+    def size_for(self, shape: float) -> tuple[int, int]:
+        """The size (width, height) to make pictures of about this width over height in: the nearest of the
+        fixed ones, or as many pixels as usual."""
+        if self.entry.fixed_size:
+            return min(self.entry.sizes, key=lambda size: abs(math.log(size[0] / size[1] / shape)))
+        step, area = self.entry.size_multiple, self._size[0] * self._size[1]
+        width, height = math.sqrt(area * shape), math.sqrt(area / shape)
+        return max(1, round(width / step)) * step, max(1, round(height / step)) * step
 
     def self_check(self) -> None:
         weights.ready(self.entry)
@@ -242,7 +264,11 @@ class DiffusionEngine:
             progress(fraction)
 
         arguments |= watching.arguments(pipeline, steps, told, check_cancelled, seen.after_step)
-        adapters = [f"{adapter.sha256} x {adapter.strength}" for adapter in self.info.adapters]
+        on = loras.wanted(self._loras, tasks[0].loras, tasks[0].camera)
+        if self._adapter_controls:
+            loras.switch(pipeline, self._loras, on)
+            self._record["adapters"] = [asdict(one) for one in on if one.use != loras.ALWAYS]
+        adapters = [f"{adapter.sha256} x {adapter.strength}" for adapter in on]
         identity = " ".join([self.info.weights_sha256, *adapters, str(self._record["dtype"])])
         embeddings.remember(pipeline, self.entry.family.encoders, identity, self._embeddings)
         try:
@@ -280,7 +306,9 @@ class DiffusionEngine:
         if not others:
             return first
         own = {call.names[name] for name in ("prompt", "negative_prompt") if name in call.names}
-        if operation not in _BATCHED or any(_equal(first, own) != _equal(other, own) for other in others):
+        unlike = any((task.loras, task.camera) != (tasks[0].loras, tasks[0].camera) for task in tasks)
+        unlike = unlike or any(_equal(first, own) != _equal(other, own) for other in others)
+        if operation not in _BATCHED or unlike:
             raise InvalidInput(
                 "these tasks cannot go through the model together",
                 help="They may differ in prompt, negative prompt and seed, and take words alone.",
@@ -290,7 +318,9 @@ class DiffusionEngine:
 
     def _arguments_of(self, task: VideoTask, operation: Operation, call: Call) -> dict[str, Any]:
         e = self.entry
-        require_known(task, families.controls(e.family, operation) - set(e.refuses), e.id)
+        known = families.controls(e.family, operation) - set(e.refuses) | self._adapter_controls
+        require_known(task, known, e.id)
+        loras.wanted(self._loras, task.loras, task.camera)
         if "prompt" in call.names and not task.prompt.strip():
             raise InvalidInput("the prompt is empty", help="Say what the clip should show.")
         width, height = task.width or self._size[0], task.height or self._size[1]
@@ -310,7 +340,7 @@ class DiffusionEngine:
             "height": height,
             "frames": frames,
             "steps": steps,
-            "guidance": self._guidance(task),
+            "guidance": ramps.scale(self._guidance(task), task.guidance_end if call.ramp else None),
             "fps": task.fps or e.fps,
         }
         own |= {
@@ -325,8 +355,8 @@ class DiffusionEngine:
             if name in own
         }
         extra = call.with_negative if task.negative_prompt else {}
-        known = inspect.signature(_pipeline_class(call).__call__).parameters
-        if e.max_tokens and "max_sequence_length" in known:
+        takes = inspect.signature(_pipeline_class(call).__call__).parameters
+        if e.max_tokens and "max_sequence_length" in takes:
             arguments["max_sequence_length"] = e.max_tokens
         return {**arguments, **call.fixed, **extra, **e.arguments}
 

@@ -33,6 +33,7 @@ class Call:
 
     pipeline: str
     names: Mapping[str, str]
+    ramp: bool = False  # its guidance may change along the frames, see ramps.py
     fixed: Mapping[str, Any] = field(default_factory=dict)
     with_negative: Mapping[str, Any] = field(default_factory=dict)
     convert: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
@@ -63,12 +64,14 @@ FAMILIES: dict[str, Family] = {
         Family(
             "wan",
             {
-                Operation.TEXT_TO_VIDEO: Call("WanPipeline", _CLIP),
+                Operation.TEXT_TO_VIDEO: Call("WanPipeline", _CLIP, ramp=True),
                 Operation.IMAGE_TO_VIDEO: Call(
-                    "WanImageToVideoPipeline", {**_CLIP, "image": "image", "last_image": "last_image"}
+                    "WanImageToVideoPipeline",
+                    {**_CLIP, "image": "image", "last_image": "last_image"},
+                    ramp=True,
                 ),
                 Operation.VIDEO_TO_VIDEO: Call(
-                    "WanVideoToVideoPipeline", {**_LONG_AS_GIVEN, "strength": "strength"}
+                    "WanVideoToVideoPipeline", {**_LONG_AS_GIVEN, "strength": "strength"}, ramp=True
                 ),
                 Operation.EDIT: Call(
                     "WanVACEPipeline",
@@ -138,7 +141,7 @@ FAMILIES: dict[str, Family] = {
             encoders=("text_encoder", "text_encoder_2"),
             guider=True,
         ),
-        Family("mochi", {Operation.TEXT_TO_VIDEO: Call("MochiPipeline", _CLIP)}, lora=True),
+        Family("mochi", {Operation.TEXT_TO_VIDEO: Call("MochiPipeline", _CLIP, ramp=True)}, lora=True),
         Family(
             "svd",
             {
@@ -235,4 +238,6 @@ def controls(family: Family, operation: Operation) -> frozenset[str]:
     named = set(family.calls[operation].names) | ALWAYS
     if family.guider:
         named.add("guidance")
+    if family.calls[operation].ramp:
+        named.add("guidance_end")
     return frozenset(named)

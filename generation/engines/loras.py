@@ -1,7 +1,8 @@
 """LoRA weights on top of a model: checked against their hash before they are read, and recorded.
 
 An entry is {"NAME", "PATH", "SHA256", "LICENCE"} and optionally "STRENGTH". The hash is required: a
-LoRA changes what a model draws, so the manifest must be able to say which one it was.
+LoRA changes what a model draws, so the manifest must be able to say which one it was. "USE" says when it is
+on: "always" (the default), "request" when a request names it, or a camera move that it was trained for.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from byline.audit.base.errors import ConfigurationError, MissingWeights
+from byline.audit.base.errors import ConfigurationError, InvalidInput, MissingWeights
+from byline.generation.controls.camera import MOVES
 from byline.generation.engines import weights
 from byline.generation.engines.base import Adapter
 from byline.generation.engines.config import CORRECT
 from byline.generation.engines.registry import ModelEntry
 from byline.generation.engines.weights import WeightsChanged
 
+ALWAYS, ON_REQUEST = "always", "request"
 _KEYS = {"NAME", "PATH", "SHA256", "LICENCE"}
-_MAY = {"STRENGTH", "DISTILLED"}  # DISTILLED: made for a few steps, which trades quality for time
+_MAY = {"STRENGTH", "DISTILLED", "USE"}  # DISTILLED: made for a few steps, which trades quality for time
 
 
 def read(entries: Sequence[Any], model: ModelEntry) -> tuple[tuple[Adapter, Path], ...]:
@@ -33,7 +36,7 @@ def read(entries: Sequence[Any], model: ModelEntry) -> tuple[tuple[Adapter, Path
     for given in entries:
         if not isinstance(given, dict) or not _KEYS <= set(given) <= _KEYS | _MAY:
             raise ConfigurationError(
-                "an entry of LORAS holds NAME, PATH, SHA256, LICENCE and perhaps STRENGTH and DISTILLED",
+                "an entry of LORAS holds NAME, PATH, SHA256, LICENCE and perhaps STRENGTH, DISTILLED, USE",
                 help=CORRECT,
             )
         adapter = Adapter(
@@ -42,7 +45,13 @@ def read(entries: Sequence[Any], model: ModelEntry) -> tuple[tuple[Adapter, Path
             float(given.get("STRENGTH", 1.0)),
             str(given["LICENCE"]),
             given.get("DISTILLED", False) is True,
+            str(given.get("USE", ALWAYS)),
         )
+        if adapter.use not in (ALWAYS, ON_REQUEST, *MOVES):
+            raise ConfigurationError(
+                f"LORAS: {adapter.name!r} has a USE that means nothing",
+                help=f"{ALWAYS}, {ON_REQUEST} or one of {', '.join(MOVES)}.",
+            )
         path = Path(given["PATH"]).expanduser()
         named = re.fullmatch(r"[A-Za-z0-9_-]{1,64}", adapter.name) and adapter.licence
         if not named or not re.fullmatch(r"[0-9a-f]{64}", adapter.sha256) or path.suffix != ".safetensors":
@@ -85,4 +94,26 @@ def apply(pipeline: Any, chosen: Sequence[tuple[Adapter, Path]]) -> None:
                 help="Use one that was trained on this model.",
             ) from error
     if chosen:
-        pipeline.set_adapters([a.name for a, _ in chosen], [a.strength for a, _ in chosen])
+        switch(pipeline, chosen, [adapter for adapter, _ in chosen if adapter.use == ALWAYS])
+
+
+def switch(pipeline: Any, loaded: Sequence[tuple[Adapter, Path]], on: Sequence[Adapter]) -> None:
+    """Let exactly the adapters in `on` work, out of those that `apply` loaded."""
+    strengths = [adapter.strength if adapter in on else 0.0 for adapter, _ in loaded]
+    pipeline.set_adapters([adapter.name for adapter, _ in loaded], strengths)
+
+
+def wanted(loaded: Sequence[tuple[Adapter, Path]], names: Sequence[str], camera: str) -> list[Adapter]:
+    """The adapters for one task: those that are always on, those named, and that of the camera move.
+    InvalidInput for a name or a move that none was registered for."""
+    adapters = [adapter for adapter, _ in loaded]
+    on_request = {adapter.name for adapter in adapters if adapter.use == ON_REQUEST}
+    moves = {adapter.use for adapter in adapters} - {ALWAYS, ON_REQUEST}
+    if unknown := sorted(set(names) - on_request):
+        raise InvalidInput(
+            f"there is no LoRA {', '.join(unknown)} for requests",
+            help=f"Registered: {', '.join(sorted(on_request)) or 'none'}.",
+        )
+    if camera and camera not in moves:
+        raise InvalidInput(f"no LoRA was registered for the camera move {camera}")
+    return [a for a in adapters if a.use in (ALWAYS, camera or ALWAYS) or a.name in names]

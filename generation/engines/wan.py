@@ -11,7 +11,7 @@ from __future__ import annotations
 import gc
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,11 +21,12 @@ import numpy as np
 
 from byline.audit.base import heavy
 from byline.audit.base.errors import InvalidInput, MissingWeights
-from byline.generation.engines import config, embeddings, pool, steering, weights
+from byline.generation.engines import config, embeddings, pool, previews, ramps, steering, weights
 from byline.generation.engines.base import (
     EngineExample,
     EngineFailed,
     EngineInfo,
+    Preview,
     VideoTask,
     never_cancelled,
     no_progress,
@@ -37,7 +38,10 @@ from byline.generation.starter import keyframes, text, upscaler
 STARTER = Path(__file__).resolve().parent.parent / "starter" / "weights"
 STARTER_VERSION = "0.1"
 MAX_STEPS, MAX_FRAMES = 100, 257  # bounds on what one task may cost
-CONTROLS = {"prompt", "negative_prompt", "seed", "frames", "guidance", "steps"} | steering.CONTROLS
+CONTROLS = {
+    *("prompt", "negative_prompt", "seed", "frames", "guidance", "guidance_end", "steps"),
+    *steering.CONTROLS,
+}
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,25 @@ class WanEngine:
         progress: Callable[[float], None] = no_progress,
         check_cancelled: Callable[[], None] = never_cancelled,
     ) -> np.ndarray:
+        return self._make(task, progress, check_cancelled, None)
+
+    def stream(
+        self,
+        task: VideoTask,
+        progress: Callable[[float], None] = no_progress,
+        check_cancelled: Callable[[], None] = never_cancelled,
+        preview: Preview | None = None,
+    ) -> Iterator[np.ndarray]:
+        """One piece: a clip of this size is decoded at once. What streams here are the previews."""
+        yield self._make(task, progress, check_cancelled, preview)
+
+    def _make(
+        self,
+        task: VideoTask,
+        progress: Callable[[float], None],
+        check_cancelled: Callable[[], None],
+        preview: Preview | None,
+    ) -> np.ndarray:
         require_known(task, CONTROLS, "this engine")
         c = self.config
         clip = task.video
@@ -161,24 +184,28 @@ class WanEngine:
                 self._record["prompt_embeddings"] = self._embeddings.since(before)
                 progress(min((step + 1) / (steps + 1), 0.99))  # the last share is the decoder's
                 check_cancelled()
+                seen.after_step(step + 1, steps)
                 return {"latents": led.after_step(kept["latents"])} if led else kept
 
             own: dict[str, Any] = {"num_frames": frames}
             if led:
                 pipeline, own = self._led_pipeline, {"latents": led.start, "strength": led.strength}
-            out = pipeline(
-                **own,
-                prompt=task.prompt,
-                negative_prompt=task.negative_prompt,
-                width=c.WIDTH,
-                height=c.HEIGHT,
-                num_inference_steps=steps,
-                guidance_scale=c.GUIDANCE if task.guidance is None else task.guidance,
-                generator=torch.Generator("cpu").manual_seed(task.seed),
-                max_sequence_length=self.max_tokens,
-                output_type="latent" if self._enlarged > 1 else "np",
-                callback_on_step_end=after_step,
-            ).frames
+            with previews.Previews(pipeline, preview, torch) as seen:
+                out = pipeline(
+                    **own,
+                    prompt=task.prompt,
+                    negative_prompt=task.negative_prompt,
+                    width=c.WIDTH,
+                    height=c.HEIGHT,
+                    num_inference_steps=steps,
+                    guidance_scale=ramps.scale(
+                        c.GUIDANCE if task.guidance is None else task.guidance, task.guidance_end
+                    ),
+                    generator=torch.Generator("cpu").manual_seed(task.seed),
+                    max_sequence_length=self.max_tokens,
+                    output_type="latent" if self._enlarged > 1 else "np",
+                    callback_on_step_end=after_step,
+                ).frames
             made = self._pictures(out)
         check_cancelled()
         progress(1.0)

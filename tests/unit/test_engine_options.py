@@ -14,7 +14,7 @@ import pytest
 
 from byline.audit.base import heavy
 from byline.audit.base.errors import ConfigurationError, InvalidInput, MissingWeights
-from byline.generation.engines import pulling, weights
+from byline.generation.engines import pulling, ramps, weights
 from byline.generation.engines.base import EngineFailed, Operation, VideoTask, operation_of
 from byline.generation.engines.diffusion import DiffusionEngine
 from byline.generation.engines.weights import WeightsChanged
@@ -281,3 +281,57 @@ def test_a_lora_that_changed_is_gone_or_does_not_fit_is_refused(
     other = DiffusionEngine(MODEL="tiny-ltx", LORAS=[entry_of(lora)])
     with pytest.raises(ConfigurationError, match="does not fit"):
         other.generate(TASK)
+
+
+def test_loras_are_switched_on_by_name_and_by_camera_move(lora: Path, plain: np.ndarray) -> None:
+    given = [entry_of(lora, NAME="ink", USE="request"), entry_of(lora, NAME="left", USE="pan_left")]
+    made = DiffusionEngine(MODEL=NAME, LORAS=given)
+    assert (made.info.adapters, made.info.loras, made.info.camera_moves) == ((), ("ink",), ("pan_left",))
+    assert {"loras", "camera"} <= set(made.info.controls)
+    assert np.array_equal(made.generate(TASK), plain), "none is on by itself"
+    assert made.record["adapters"] == []
+    inked = made.generate(replace(TASK, loras=("ink",)))
+    assert not np.array_equal(inked, plain)
+    assert [one["sha256"] for one in made.record["adapters"]] == [weights.file_sha256(lora)]
+    assert np.array_equal(made.generate(replace(TASK, camera="pan_left")), inked), "the same weights"
+    assert made.record["adapters"][0]["name"] == "left"
+    assert np.array_equal(made.generate(TASK), plain), "nothing stays on"
+    for wrong in ({"loras": ("pencil",)}, {"camera": "zoom_in"}):
+        with pytest.raises(InvalidInput):
+            made.generate(replace(TASK, **wrong))
+    with pytest.raises(InvalidInput, match="no control for loras"):
+        DiffusionEngine(MODEL=NAME).generate(replace(TASK, loras=("ink",)))
+    with pytest.raises(ConfigurationError, match="USE"):
+        DiffusionEngine(MODEL=NAME, LORAS=[entry_of(lora, USE="sometimes")])
+
+
+def test_guidance_may_rise_along_the_frames(plain: np.ndarray, shelf: kit.Shelf) -> None:
+    engine = DiffusionEngine(MODEL=NAME)
+    four = engine.generate(replace(TASK, guidance=4.0))
+    assert np.array_equal(engine.generate(replace(TASK, guidance=4.0, guidance_end=4.0)), four)
+    rising = engine.generate(replace(TASK, guidance=4.0, guidance_end=9.0))
+    changed = np.abs(rising.astype(int) - four).mean(axis=(1, 2, 3))
+    assert changed[-1] > 0
+    shelf.put("tiny-ltx")
+    with pytest.raises(InvalidInput, match="no control for guidance_end"):
+        DiffusionEngine(MODEL="tiny-ltx").generate(replace(TASK, guidance=4.0, guidance_end=9.0))
+
+
+def test_a_ramp_is_one_number_per_latent_frame() -> None:
+    torch = heavy.load("torch")
+    ramp = ramps.Ramp(1.0, 3.0)
+    assert ramp > 2.0
+    made = ramp * torch.ones(1, 2, 3, 2, 2)
+    assert made[0, 0, :, 0, 0].tolist() == [1.0, 2.0, 3.0]
+    assert ramps.scale(4.0, None) == 4.0
+    assert not isinstance(ramps.scale(4.0, 4.0), ramps.Ramp)
+
+
+def test_other_shapes_have_as_many_pixels_and_fit_the_model() -> None:
+    engine = DiffusionEngine(MODEL=NAME)
+    own = engine.info.width * engine.info.height
+    width, height = engine.size_for(9 / 16)
+    assert width < height
+    assert width % engine.entry.size_multiple == height % engine.entry.size_multiple == 0
+    assert 0.4 * own <= width * height <= 2 * own
+    assert engine.generate(replace(TASK, width=width, height=height)).shape[1:3] == (height, width)
