@@ -65,6 +65,11 @@ def attempt_directory(request_id: uuid.UUID, attempt: int) -> Path:
     return _private(work_directory(request_id) / f"attempt-{attempt}")
 
 
+def preview_path(request_id: uuid.UUID, attempt: int) -> Path:
+    """Where the picture of a clip that is still sampled is, if there is one; see stages/preview.py."""
+    return work_directory(request_id) / f"attempt-{int(attempt)}" / "preview.jpg"
+
+
 def discard_work(request_id: uuid.UUID) -> None:
     """Remove what exists of an ended request. Silent when there is nothing."""
     shutil.rmtree(work_directory(request_id), ignore_errors=True)

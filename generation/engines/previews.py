@@ -7,6 +7,7 @@ whoever shows it to a person has it screened and labelled first (stages/preview.
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 from typing import Any
 
@@ -14,6 +15,7 @@ from byline.generation.engines import decoding
 from byline.generation.engines.base import Preview
 
 MOST = 4  # of one clip: after a quarter, half, three quarters, and not at the end
+EVERY_S = 5.0  # at the soonest: a quick model's clip is there before its preview would be looked at
 
 
 class Previews:
@@ -22,6 +24,7 @@ class Previews:
     def __init__(self, pipeline: Any, wanted: Preview | None, torch: Any) -> None:
         self._pipeline, self._wanted, self._torch = pipeline, wanted, torch
         self._estimate: Any = None
+        self._last = time.monotonic()
 
     def __enter__(self) -> Previews:
         if self._wanted is not None:
@@ -38,7 +41,8 @@ class Previews:
     def after_step(self, done: int, steps: int) -> None:
         """Hand a preview over if one is due and the sampler has an estimate."""
         due = done < steps and (done * MOST) // steps > ((done - 1) * MOST) // steps
-        if self._wanted is None or not due or self._estimate is None:
+        soon = time.monotonic() - self._last < EVERY_S
+        if self._wanted is None or not due or soon or self._estimate is None:
             return
         latents = self._estimate
         if latents.ndim != 5:
@@ -48,6 +52,7 @@ class Previews:
             iter(decoding.pieces(self._pipeline.vae, latents[:1, :, middle : middle + 1], self._torch))
         )
         self._wanted(piece[0][0], done, steps)
+        self._last = time.monotonic()
 
     def _watch(self, scheduler: Any) -> None:
         original = scheduler.step

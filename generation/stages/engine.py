@@ -15,9 +15,12 @@ def engine(request: Any, artefact: Artefact) -> Outcome:
     from byline.generation import engines, expansion, measuring
     from byline.generation.controls import fitting, likeness, shots, styles
     from byline.generation.quality import retrying
+    from byline.generation.stages import preview
     from byline.generation.stages.at_work import AtWork
 
-    chosen = AtWork(engines.load(request.options.get("engine", "default")))
+    loaded = engines.load(request.options.get("engine", "default"))
+    previews = preview.Shown(request, artefact, drawn=loaded.info.drawn and not request.inputs)
+    chosen = AtWork(loaded, previews)
     given: Given = artefact.memory["inputs"]
     judged = retrying.over(chosen, request, artefact)
     fitted = fitting.fit(
@@ -48,6 +51,7 @@ def engine(request: Any, artefact: Artefact) -> Outcome:
             "frames": sum(len(shot) for shot in made),
             "settings": record,
             "usage": chosen.account(),
+            "previews": previews.end(),
             "expansion": ", ".join(sorted({wording.why for wording in worded})),
             "operation": {"name": request.operation, **facts},
             "controls": controls,

@@ -161,6 +161,21 @@ def preview(request: HttpRequest, generation_id: UUID) -> FileResponse:
 
 
 @require_safe
+def forthcoming(request: HttpRequest, generation_id: UUID) -> HttpResponse:
+    """A screened and labelled picture of what the clip is going to be, while the model works on it."""
+    found = _find(request, generation_id)
+    try:
+        if (found.state, found.stage) != ("generating", "engine"):
+            raise FileNotFoundError
+        picture = store.preview_path(found.pk, found.attempt).read_bytes()
+    except FileNotFoundError as error:
+        raise Http404("There is no preview.") from error
+    response = HttpResponse(picture, content_type="image/jpeg")
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_safe
 def sound_picture(request: HttpRequest, generation_id: UUID) -> HttpResponse:
     """Waveform and spectrogram of the finished clip's sound."""
     from byline.generation.sound import files, pictures
@@ -201,6 +216,7 @@ class GenerateViewSet(ViewSet):
             path("<uuid:generation_id>/", ProgressView.as_view(), name="progress"),
             path("<uuid:generation_id>/status/", status, name="status"),
             path("<uuid:generation_id>/clip.mp4", preview, name="preview"),
+            path("<uuid:generation_id>/forthcoming.jpg", forthcoming, name="forthcoming"),
             path("<uuid:generation_id>/sound.png", sound_picture, name="sound"),
             path("<uuid:generation_id>/cancel/", cancel, name="cancel"),
         ]

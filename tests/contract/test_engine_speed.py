@@ -13,7 +13,7 @@ import pytest
 
 from byline.audit.base import heavy
 from byline.audit.base.errors import ConfigurationError, InvalidInput
-from byline.generation.engines import attention, decoding, embeddings, loras, pool
+from byline.generation.engines import attention, decoding, embeddings, loras, pool, previews
 from byline.generation.engines.base import Batching, EngineFailed, Operation, Streaming, VideoTask
 from byline.generation.engines.diffusion import DiffusionEngine
 
@@ -131,6 +131,16 @@ def test_other_autoencoders_give_one_piece(shelf: kit.Shelf) -> None:
 # ---------------------------------------------------------------- previews
 
 
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(previews, "EVERY_S", 0.0)
+
+
+def test_a_quick_model_makes_no_previews(made: DiffusionEngine) -> None:
+    list(made.stream(replace(TASK, steps=8), preview=lambda *_: pytest.fail("a preview")))
+
+
+@pytest.mark.usefixtures("at_once")
 def test_previews_are_pictures_of_steps_before_the_last_and_change_nothing(made: DiffusionEngine) -> None:
     task, seen = replace(TASK, steps=8), []
     plain = made.generate(task)
@@ -141,6 +151,7 @@ def test_previews_are_pictures_of_steps_before_the_last_and_change_nothing(made:
     assert "step" not in made._pipeline(Operation.TEXT_TO_VIDEO).scheduler.__dict__
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_preview_comes_nearer_to_the_end(made: DiffusionEngine) -> None:
     """The estimate before the last step is nearer to the result than the first one."""
     task, seen = replace(TASK, steps=16, frames=1), []

@@ -30,12 +30,28 @@ function show(data) {
   );
 }
 
+// A picture of what comes, while the model works. There is not always one: then the image stays hidden.
+const forthcoming = document.getElementById("byline-forthcoming");
+forthcoming.addEventListener("load", () => { forthcoming.hidden = false; });
+forthcoming.addEventListener("error", () => { forthcoming.hidden = true; });
+let pictured = "";
+
+function showForthcoming(data) {
+  if (data.state !== "generating" || data.stage !== "engine") {
+    forthcoming.hidden = true;
+  } else if (data.message !== pictured) {
+    pictured = data.message;
+    forthcoming.src = `${forthcoming.dataset.src}?${Date.now()}`;
+  }
+}
+
 async function poll() {
   try {
     const response = await fetch(box.dataset.statusUrl, { headers: { Accept: "application/json" } });
     if (response.ok) {
       const data = await response.json();
       show(data);
+      showForthcoming(data);
       if (data.terminal || data.playable) {
         location.reload();
         return;
