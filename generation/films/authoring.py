@@ -8,6 +8,7 @@ Nothing is generated here (steps.py); who may call it is the caller's affair.
 
 import uuid
 from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -332,20 +333,23 @@ def _told(version: FilmVersion) -> dict[str, Any]:
 
 
 def _carried(film: Film, current: FilmVersion, shots: Sequence[Shot]) -> list[int]:
-    """A seed for each shot: that of the old shot with this visual, else of the old shot at this place, else a
-    new one."""
-    old = [shot["visual"] for shot in current.storyboard["shots"]]
+    """A seed for each shot: that of the old shot with this visual, in their order where several have it, else
+    of the old shot at this place, else a new one."""
+    old, new = [shot["visual"] for shot in current.storyboard["shots"]], [shot.visual for shot in shots]
     free = dict(enumerate(current.seeds))
     seeds: dict[int, int] = {}
-    for number, shot in enumerate(shots):
-        same = [n for n in free if old[n] == shot.visual]
-        if same:
-            seeds[number] = free.pop(number if number in same else same[0])
-    for number in range(len(shots)):
+    for block in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks():
+        for offset in range(block.size):
+            seeds[block.b + offset] = free.pop(block.a + offset)
+    for number in range(len(new)):  # moved out of their order
+        same = [n for n in free if old[n] == new[number]]
+        if number not in seeds and same:
+            seeds[number] = free.pop(same[0])
+    for number in range(len(new)):
+        fresh = (film.seed + _SEED_STEP * (current.number + 1) + number) % 2**63
         if number not in seeds:
-            fresh = (film.seed + _SEED_STEP * (current.number + 1) + number) % 2**63
-            seeds[number] = free.pop(number, fresh) if len(old) == len(shots) else fresh
-    return [seeds[number] for number in range(len(shots))]
+            seeds[number] = free.pop(number, fresh) if len(old) == len(new) else fresh
+    return [seeds[number] for number in range(len(new))]
 
 
 def _id(film_id: uuid.UUID | str) -> uuid.UUID:
