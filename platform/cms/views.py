@@ -125,6 +125,7 @@ class ProgressView(WagtailAdminTemplateMixin, TemplateView):
             data=_status(found),
             terminal=found.state in states.AT_REST,
             heard=_heard(found),
+            made=_made(found),
             refusal=reasons.of(found, self.request.user.get_username()),
             **kwargs,
         )
@@ -135,6 +136,16 @@ def _heard(found: GenerationRequest) -> dict[str, Any]:
     run = found.runs.filter(stage="watermark", current=True).first()
     evidence = run.evidence if run else {}
     return {name: evidence[name] for name in ("loudness_lufs", "true_peak_dbtp") if name in evidence}
+
+
+def _made(found: GenerationRequest) -> dict[str, Any]:
+    """What the engine took and which of its settings trade quality; {} before it ran."""
+    run = found.runs.filter(stage="engine", current=True).first()
+    evidence = run.evidence if run else {}
+    usage = evidence.get("usage", {})
+    if not usage:
+        return {}
+    return {**usage, "wh": 1000 * usage["kwh"], "lossy": evidence.get("settings", {}).get("lossy", [])}
 
 
 def _status(found: GenerationRequest) -> dict[str, Any]:

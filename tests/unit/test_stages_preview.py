@@ -127,3 +127,29 @@ def test_the_page_shows_it_while_the_model_works_and_not_a_moment_longer(client:
     rows.update(stage="screen")
     assert client.get(address).status_code == 404
     store.discard_work(row.pk)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("lossy", [[], ["first-block cache at 0.1"]])
+def test_the_page_says_what_the_model_took_and_what_it_traded(client: Any, lossy: list[str]) -> None:
+    from django.contrib.auth.models import User
+
+    from byline.generation import submit
+    from byline.generation.engines.usage import Usage
+    from byline.generation.models import StageRun
+
+    client.force_login(User.objects.create_superuser("admin", password="correct horse battery"))
+    row = submit.submit(prompt="a red ball", requester="admin", wake_worker=lambda *_: None)
+    address = f"/cms/generate/{row.pk}/"
+    assert "The model took" not in client.get(address).content.decode()
+    usage = Usage("cpu", 12.3, 0, 24.0, 2e-5, "estimate: 5 W a busy core, assumed", None, 1.5)
+    evidence = {"usage": usage.as_record(), "settings": {"lossy": lossy}}
+    StageRun.objects.create(
+        request=row, stage="engine", position=6, verdict="allow", passed=True, attempt=1, digest="",
+        seconds=13.0, evidence=evidence,
+    )  # fmt: skip
+    page = client.get(address).content.decode()
+    assert "12.3 s on cpu, 0.02 Wh (estimate" in page
+    assert "1.5 GiB of memory" in page
+    assert ("first-block cache at 0.1" in page) is bool(lossy)
+    assert ("No setting traded quality" in page) is not bool(lossy)
