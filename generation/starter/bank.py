@@ -26,6 +26,7 @@ CLIPS, STILLS, CAPTIONS = 500, 1000, 2  # of one shard
 PEOPLE = 0.28
 KEYS = 1 + (scenes.FRAMES - 1) // 4  # the autoencoder's latents are those of every fourth frame (train_vae)
 SUBJECT_WEIGHT = 2.0
+OFTEN = 0.2  # share of a batch of clips for left and right alone: one word apart, and learned last
 
 
 def _encode(fast: FastPass, drawn: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
@@ -50,6 +51,8 @@ def shard(
             some = [replace(s, motion="still", camera="") for s in some]
         drawn = [scenes.render(s, frames=KEYS if kind == "clips" else 1) for s in some]
         captions = [scenes.caption(s, rng) for s in some for _ in range(CAPTIONS)]
+        if kind == "clips":
+            out["clips_often"] = np.array([k for k, s in enumerate(some) if s.motion in ("left", "right")])
         words = np.concatenate(
             [text.embed(*language, captions[k : k + 64]).half().numpy() for k in range(0, len(captions), 64)]
         )
@@ -119,6 +122,8 @@ class Bank:
         for _ in range(count):
             pool = pools[int(self.rng.integers(len(pools)))]
             k = int(self.rng.integers(len(pool[f"{kind}_latents"])))
+            if not stills and self.rng.random() < OFTEN:
+                k = int(self.rng.choice(pool["clips_often"].numpy()))
             latents.append(pool[f"{kind}_latents"][k])
             weights.append(pool[f"{kind}_weight"][k])
             words.append(pool[f"{kind}_words"][k, int(self.rng.integers(CAPTIONS))])

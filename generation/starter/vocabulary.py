@@ -69,8 +69,8 @@ TIMES: dict[str, tuple[str, ...]] = {
 }
 OUTDOORS = ("sea", "desert", "meadow", "city", "snow", "forest", "mountains")
 OBJECT_MOTIONS: dict[str, tuple[str, ...]] = {
-    "right": ("moves right", "moves to the right", "slides to the right", "travels from left to right"),
-    "left": ("moves left", "moves to the left", "slides to the left", "travels from right to left"),
+    "right": ("moves right", "moves to the right", "slides to the right", "goes right"),
+    "left": ("moves left", "moves to the left", "slides to the left", "goes left"),
     "rise": ("rises", "goes up", "floats up", "flies upward"),
     "fall": ("falls", "drops down", "goes down", "sinks"),
     "bounce": ("bounces", "is bouncing", "jumps up and down", "hops"),
@@ -81,8 +81,8 @@ OBJECT_MOTIONS: dict[str, tuple[str, ...]] = {
     "still": ("stays still", "rests", "stands still"),
 }
 PERSON_MOTIONS: dict[str, tuple[str, ...]] = {
-    "right": ("walks right", "walks to the right", "walks from left to right"),
-    "left": ("walks left", "walks to the left", "walks from right to left"),
+    "right": ("walks right", "walks to the right"),
+    "left": ("walks left", "walks to the left"),
     "wave": ("waves", "waves hello", "is waving a hand", "greets the camera"),
     "jump": ("jumps", "is jumping", "jumps up and down"),
     "dance": ("dances", "is dancing"),

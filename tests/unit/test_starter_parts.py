@@ -149,3 +149,24 @@ def test_the_upscaler_starts_from_a_plain_enlargement() -> None:
 def test_an_upscaler_without_weights_says_so(tmp_path: Path) -> None:
     with pytest.raises(MissingWeights):
         upscaler.load(tmp_path / "none.safetensors")
+
+
+def test_left_and_right_are_told_apart_from_the_first_step() -> None:
+    from byline.generation.starter import text, train_dit
+
+    torch = heavy.load("torch")
+    language = text.load()
+    model = train_dit.build(0)
+    said = text.embed(
+        *language, ["a yellow fish moves left by the sea", "a yellow fish moves right by the sea"]
+    )
+    listener = model.condition_embedder.text_embedder
+
+    def difference() -> float:
+        with torch.no_grad():
+            heard = listener(said)
+        return float((heard[0] - heard[1]).norm() / heard.norm(dim=-1).mean())
+
+    before = difference()
+    train_dit.tell_apart(model, language)
+    assert difference() > 2 * before
