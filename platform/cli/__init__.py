@@ -34,6 +34,7 @@ COMMANDS = (
     "keys",
     "models",
     "curate",
+    "finetune",
     "provenance",
     "quality",
     "serve",

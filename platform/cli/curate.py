@@ -29,7 +29,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="'no people', or the id of a recorded consent; once for everybody who is seen",
     )
-    take.add_argument("--caption", default="", help="your own words for every clip of these recordings")
+    take.add_argument(
+        "--caption",
+        default="",
+        help="your own words for these recordings; without it, those in FILE with the ending .txt",
+    )
     take.add_argument("--group", default="ungrouped", help="counts in the report are per group")
     take.add_argument("--shortest", type=float, default=1.0, metavar="SECONDS")
     take.add_argument("--longest", type=float, default=10.0, metavar="SECONDS")
@@ -70,7 +74,7 @@ def _ingest(args: argparse.Namespace) -> int:
                 args.name,
                 declaration,
                 actor=f"cli:{getpass.getuser()}",
-                caption=args.caption,
+                caption=args.caption or _beside(file),
                 group=args.group,
                 shortest=args.shortest,
                 longest=args.longest,
@@ -84,3 +88,9 @@ def _ingest(args: argparse.Namespace) -> int:
         for check, count in made.not_checked.items():
             sys.stdout.write(f"  {check}: not checked on {count} clips\n")
     return 64 if refused else 0
+
+
+def _beside(file: Path) -> str:
+    """The words that lie beside a recording, "" where there are none."""
+    text = file.with_suffix(".txt")
+    return text.read_text("utf-8", "replace") if text.is_file() and text.stat().st_size < 10_000 else ""
