@@ -71,6 +71,12 @@ class InputList(OurManners, ListAPIView[UploadedInput]):
     serializer_class = InputSerializer
     parser_classes = [MultiPartParser]
 
+    def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
+        # Before authentication: its CSRF check reads the form, and with it the file.
+        if request.method == "POST":
+            self.handler = expect_file(request, limits.MAX_BYTES + (1 << 16))
+        return super().initialize_request(request, *args, **kwargs)
+
     def get_queryset(self) -> QuerySet[UploadedInput]:
         return service.kept(self.request.user.get_username())
 
@@ -88,8 +94,7 @@ class InputList(OurManners, ListAPIView[UploadedInput]):
     )
     def post(self, request: Request) -> Response:
         """Take a file in for later requests. Its metadata is left behind; pictures are turned upright."""
-        handler = expect_file(request._request, limits.MAX_BYTES + (1 << 16))
-        upload = file_of(handler, request.FILES.get("file"))
+        upload = file_of(self.handler, request.FILES.get("file"))
         if upload is None or upload.file is None:
             raise NoFile("no file arrived")
         with upload.file as file:

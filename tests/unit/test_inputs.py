@@ -253,4 +253,11 @@ def test_the_api_says_what_is_wrong_with_an_upload(editor: Client, tmp_path: Pat
     images[0].save(frames, "WEBP", save_all=True, append_images=images[1:], duration=100)
     assert "animation" in upload(editor, frames.getvalue()).json()["message"]
     assert Client().post("/api/v1/inputs").status_code in (401, 403)
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(User.objects.get(username="editor"))
+    assert upload(browser, good).status_code == 403, "a form of another site"
+    browser.cookies["csrftoken"] = "a" * 32
+    fields = {"kind": "picture", "licence": "CC0-1.0", "source": "desk", "declared": "true"}
+    sent = {"file": SimpleUploadedFile("a.png", good), **fields}
+    assert browser.post("/api/v1/inputs", sent, headers={"X-CSRFToken": "a" * 32}).status_code == 201
     assert editor.post("/api/v1/inputs").json()["code"] == "no_file"
