@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from byline.audit.base import heavy
 from byline.generation.engines.base import EngineFailed, Operation
 
 _CAUSAL = "AutoencoderKLWan"
@@ -36,8 +37,7 @@ def pieces(vae: Any, latents: Any, torch: Any) -> Iterator[list[np.ndarray]]:
 
     On a GPU a piece is copied back while the next one is computed.
     """
-    from diffusers.models.autoencoders.autoencoder_kl_wan import unpatchify
-
+    unpatchify = heavy.load("diffusers.models.autoencoders.autoencoder_kl_wan").unpatchify
     shape = (1, vae.config.z_dim, 1, 1, 1)
     with torch.no_grad():
         latents = latents.to(vae.device, vae.dtype)

@@ -116,14 +116,13 @@ class _Remembering:
     """Stands before an encoder's `forward`, outside of offloading hooks: a hit moves no weights."""
 
     def __init__(self, encoder: Any, identity: str, cache: Cache, count: Count) -> None:
-        self._torch, self._forward = heavy.load("torch"), encoder.forward
+        self._torch, self._trees = heavy.load("torch"), heavy.load("torch.utils._pytree")
+        self._forward = encoder.forward
         self._identity, self._cache, self._count = identity, cache, count
         functools.update_wrapper(self, encoder.forward)  # pipelines look at its signature
 
     def __call__(self, *given: Any, **named: Any) -> Any:
-        from torch.utils import _pytree
-
-        leaves, spec = _pytree.tree_flatten((given, named))
+        leaves, spec = self._trees.tree_flatten((given, named))
         tensors = [leaf for leaf in leaves if isinstance(leaf, self._torch.Tensor)]
         device = tensors[0].device if tensors else self._torch.device("cpu")
         key = self._cache.key(self._identity.encode(), repr(spec).encode(), *map(self._bytes, leaves))
@@ -134,19 +133,17 @@ class _Remembering:
             self._keep(key, answer)
             return answer
         self._count.hits += 1
-        return _pytree.tree_map(lambda leaf: self._moved(leaf, device), found)
+        return self._trees.tree_map(lambda leaf: self._moved(leaf, device), found)
 
     def _keep(self, key: bytes, answer: Any) -> None:
-        from torch.utils import _pytree
-
         if getattr(answer, "past_key_values", None) is not None:  # of language models; no pipeline reads it
             answer = type(answer)(**{k: v for k, v in answer.items() if k != "past_key_values"})
-        leaves, _ = _pytree.tree_flatten(answer)
+        leaves, _ = self._trees.tree_flatten(answer)
         tensors = [leaf for leaf in leaves if isinstance(leaf, self._torch.Tensor)]
         if not tensors or not all(leaf is None or isinstance(leaf, self._torch.Tensor) for leaf in leaves):
             return
         size = sum(tensor.nbytes for tensor in tensors)
-        self._cache.put(key, _pytree.tree_map(lambda leaf: self._moved(leaf, "cpu"), answer), size)
+        self._cache.put(key, self._trees.tree_map(lambda leaf: self._moved(leaf, "cpu"), answer), size)
 
     def _bytes(self, leaf: Any) -> bytes:
         if not isinstance(leaf, self._torch.Tensor):
