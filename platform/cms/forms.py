@@ -1,13 +1,15 @@
 """The brief that an editor writes. Limits repeat those of `submit`, which has the last word."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django import forms
 
 from byline.generation import brands
+from byline.platform.cms.wishes import WishesForm
 
 
-class BriefForm(forms.Form):
+class BriefForm(WishesForm):
     prompt = forms.CharField(
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 4}),
@@ -57,3 +59,7 @@ class BriefForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["brand"].choices = [(name, name) for name in brands.names()]  # type: ignore[attr-defined]
+
+    def words(self) -> Iterator[Any]:
+        """The visible fields of the brief itself, for the page."""
+        return (field for field in self.visible_fields() if field.name not in WishesForm.base_fields)

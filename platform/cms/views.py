@@ -22,7 +22,7 @@ from byline.generation import rewrites, states, store, submit
 from byline.generation.models import GenerationRequest
 from byline.platform.api.serializers import GenerationSerializer
 from byline.platform.api.views import visible_to
-from byline.platform.cms import reasons
+from byline.platform.cms import reasons, wishes
 from byline.platform.cms.forms import BriefForm
 
 PERMISSION = "byline_generation.add_generationrequest"
@@ -61,34 +61,40 @@ class BriefView(WagtailAdminTemplateMixin, FormView):
         given = dict(form.cleaned_data)
         answer, requester = given.pop("answer"), self.request.user.get_username()
         try:
+            wished = wishes.taken(given, requester)
+            first = given.pop("first")
             if given["debias"] and not given["rewrite"]:
                 asked = {name: given[name] for name in ("prompt", "brand", "seed")}
                 proposal = rewrites.propose(**asked, requester=requester)
                 if proposal.id:
-                    return self._ask(form, proposal)
+                    return self._ask(form, proposal, first=first)
             given["debias"] = given["debias"] and answer != "refuse"
             if answer != "edit":
                 given["edited_prompt"] = ""
-            created = submit.submit(**given, requester=requester)
+            created = submit.submit(**given, **wished, requester=requester)
         except (rewrites.ReasonNeeded, rewrites.ProposalGone) as error:
             if not given["rewrite"]:
                 form.add_error("debias_reason", f"{error} {error.help}")
                 return self.form_invalid(form)
             asked = {name: form.cleaned_data[name] for name in ("prompt", "brand", "seed")}
             proposal = rewrites.propose(**asked, requester=requester)
-            return self._ask(form, proposal, f"{error} {error.help}")
+            return self._ask(form, proposal, f"{error} {error.help}", first=first)
         except BylineError as error:
             form.add_error(None, f"{error} {error.help}")
             return self.form_invalid(form)
         return redirect("byline_generate:progress", created.pk)
 
-    def _ask(self, form: BriefForm, proposal: rewrites.Proposal, problem: str = "") -> HttpResponse:
-        """The page on which the editor accepts, edits or refuses the wording."""
+    def _ask(
+        self, form: BriefForm, proposal: rewrites.Proposal, problem: str = "", *, first: UUID | None = None
+    ) -> HttpResponse:
+        """The page on which the editor accepts, edits or refuses the wording. `first` is the input that an
+        uploaded picture became: a file is not sent twice."""
         kept = [
             (name, self.request.POST[name])
             for name in form.fields
-            if name in self.request.POST and name not in ANSWER_FIELDS
+            if name in self.request.POST and name not in ANSWER_FIELDS | {"first"}
         ]
+        kept += [("first", first)] if first else []
         context = self.get_context_data(
             form=form, proposal=proposal, pieces=_pieces(proposal), kept=kept, problem=problem
         )
@@ -168,7 +174,8 @@ def preview(request: HttpRequest, generation_id: UUID) -> FileResponse:
     found = _find(request, generation_id)
     if found.state not in {"ready", "published"}:
         raise Http404("This clip is not ready.")
-    return FileResponse(store.read_path(found.file_sha256).open("rb"), content_type="video/mp4")
+    path = store.read_path(found.file_sha256)
+    return FileResponse(path.open("rb"), content_type=store.CLIPS[path.suffix])
 
 
 @require_safe

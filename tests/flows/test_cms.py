@@ -1,11 +1,14 @@
 """The editor's way through the CMS, and the publish guard that no way of publishing gets around."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from PIL import Image
 from wagtail.models import Page, Site
 
 from byline.generation import store, submit
@@ -157,3 +160,26 @@ def test_a_live_page_drops_a_clip_that_is_gone_and_says_why(
     again = client.get("/tide/").content.decode()
     assert "<video" in again
     assert "The year was wrong." in again
+
+
+def test_controls_and_a_first_picture_go_from_the_brief_to_the_request(admin: Client, tmp_path: Path):
+    Image.new("RGB", (64, 48), (200, 40, 40)).save(tmp_path / "a.png")
+    brief = {
+        "prompt": "a red ball rolls", "brand": "byline", "seconds": "6", "aspect": "9:16",
+        "camera": "zoom_in", "motion": "0.5", "fx": "noir@1", "negative_prompt": "rain",
+        "picture": SimpleUploadedFile("a.png", (tmp_path / "a.png").read_bytes()),
+    }  # fmt: skip
+    refused = admin.post("/cms/generate/", brief)
+    assert refused.status_code == 200
+    assert "licence is one line" in refused.content.decode()
+    assert not GenerationRequest.objects.exists()
+    rights = {"picture_licence": "CC0-1.0", "picture_source": "desk", "picture_declared": "on"}
+    brief["picture"].seek(0)
+    kept = {**brief, **rights, "debias_reason": "it shows nobody"}
+    assert admin.post("/cms/generate/", kept).status_code == 302
+    row = GenerationRequest.objects.get()
+    assert row.operation == "image_to_video"
+    assert [item["role"] for item in row.inputs] == ["first"]
+    wanted = {"aspect": "9:16", "camera": "zoom_in", "motion": 0.5, "fx": "noir@1"}
+    assert wanted.items() <= row.options.items()
+    assert row.negative_prompt == "rain"
