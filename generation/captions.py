@@ -9,8 +9,8 @@ WebVTT follows https://www.w3.org/TR/webvtt1/. Positioning, colours and speakers
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from byline.generation.voices.base import Speech, Word
 from byline.safety.screen import alignment
@@ -20,6 +20,7 @@ LINES = 2
 LONGEST_S = 6.0
 SHORTEST_S = 1.0
 _COVERAGE = 0.75  # of the letters in words whose pronunciation is known: below it, it is not English
+_PARAGRAPH_S = 1.5  # silence after which a transcript begins a new paragraph
 _PAUSE_S = 0.7  # silence inside a cue that reads as the end of a thought
 _SENTENCE = re.compile(r"[.!?…。！？।][\"'”’»)\]]*$")
 _WIDE = "\u2e80-\u303f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
@@ -80,6 +81,26 @@ def tokens(text: str) -> list[str]:
             found.append(space + piece)
             space = ""
     return found
+
+
+def of(produced: Mapping[str, Mapping[str, Any]]) -> list[Cue]:
+    """The cues of a composed clip, from what its stages produced; [] before, and where nobody speaks."""
+    return [
+        Cue(float(start), float(end), str(text))
+        for start, end, text in produced.get("watermark", {}).get("cues", [])
+    ]
+
+
+def transcript(cues: Iterable[Cue]) -> str:
+    """What is said, one paragraph for each stretch without a long pause, with the time at which it begins."""
+    paragraphs: list[tuple[float, float, list[str]]] = []
+    for cue in cues:
+        words = " ".join(cue.text.split())
+        if paragraphs and cue.start - paragraphs[-1][1] < _PARAGRAPH_S:
+            paragraphs[-1] = (paragraphs[-1][0], cue.end, [*paragraphs[-1][2], words])
+        else:
+            paragraphs.append((cue.start, cue.end, [words]))
+    return "".join(f"[{_stamp(start)[3:8]}] {' '.join(words)}\n" for start, _, words in paragraphs)
 
 
 def to_webvtt(cues: Iterable[Cue]) -> str:

@@ -17,6 +17,7 @@ from byline.generation.compose.transitions import KINDS, Transition
 from byline.generation.enhance import upscaling
 
 WIDTH, HEIGHT, FPS = 1280, 720, 24
+FORMATS = ("mp4", "webm")
 # option -> (type, lowest, highest); text options: (str, shortest, longest)
 OPTIONS: dict[str, tuple[type, float, float]] = {
     "enhance": (str, 0, 100),  # steps, see enhance/__init__.py
@@ -25,6 +26,7 @@ OPTIONS: dict[str, tuple[type, float, float]] = {
     "transition_seconds": (float, 0.1, 3.0),
     "advertisement": (int, 0, 1),
     "description": (int, 0, 1),  # an audio description as a second sound track
+    "format": (str, 3, 4),  # of FORMATS
 }
 
 
@@ -40,11 +42,14 @@ class Presentation:
     say: tuple[notices.Notice, ...]
     sound: str  # the notice that opens the sound: "", "speech" or "morse"
     describe: bool
+    format: str
 
 
 def check(options: Mapping[str, Any]) -> None:
     """InvalidInput, UnknownEnhancement or ConfigurationError for what cannot be carried out."""
     steps = enhance.parse(options.get("enhance", ""))
+    if options.get("format", FORMATS[0]) not in FORMATS:
+        raise InvalidInput("There is no such format.", help=f"Formats: {', '.join(FORMATS)}.")
     if options.get("transition", KINDS[0]) not in KINDS:
         raise InvalidInput("There is no such transition.", help=f"Transitions: {', '.join(KINDS)}.")
     if options.get("transition") == "cut" and "transition_seconds" in options:
@@ -82,4 +87,5 @@ def of(options: Mapping[str, Any], brand: str, *, modified: bool = False) -> Pre
         say=notices.wanted(brand, advertisement=bool(options.get("advertisement")), modified=modified),
         sound=notices.chosen(brand).sound,
         describe=bool(options.get("description")),
+        format=options.get("format", FORMATS[0]),
     )

@@ -25,6 +25,7 @@ from byline.generation import effects, lease, pipeline, stage_runs, states, stor
 from byline.generation.contracts import Artefact, Effect, Outcome, Stage
 from byline.generation.models import GenerationRequest
 from byline.generation.planning import next_position
+from byline.generation.renditions import stages as renditions
 from byline.generation.states import State
 from byline.generation.transitions import move
 from byline.generation.wake import wake
@@ -66,7 +67,9 @@ def run(
     if held is None:
         return None
     with held.kept():
-        attempt = _Attempt(held, queue, pipeline.STAGES if stages is None else stages, on_progress, wake_next)
+        row = GenerationRequest.objects.select_related("master").get(pk=request_id)
+        chosen = renditions.of(pipeline.STAGES if stages is None else stages, row)
+        attempt = _Attempt(held, queue, chosen, on_progress, wake_next)
         try:
             state = attempt.go()
         except lease.LeaseLost:

@@ -17,7 +17,8 @@ from pathlib import Path
 from byline.audit.base import conf
 from byline.audit.base.errors import BylineError
 
-_SUFFIXES = {".mp4", ".png", ".vtt"}
+_SUFFIXES = {".mp4", ".webm", ".png", ".vtt", ".c2pa"}
+CLIPS = {".mp4": "video/mp4", ".webm": "video/webm"}  # what a clip's file may be, and its media type
 
 
 class FileDamaged(BylineError):
@@ -118,9 +119,26 @@ def put(source: Path) -> str:
     return digest.hexdigest()
 
 
-def read_path(sha256: str, suffix: str = ".mp4") -> Path:
-    """The stored file, after its bytes were compared with its name. Raises FileDamaged."""
-    place = path_of(sha256, suffix)
+def put_beside(sha256: str, source: Path) -> None:
+    """Store the manifest of a clip that cannot hold it, beside it under the clip's name."""
+    place = path_of(sha256, ".c2pa")
+    descriptor, name = tempfile.mkstemp(prefix=".put-", dir=_private(place.parent))
+    try:
+        with os.fdopen(descriptor, "wb") as target:
+            target.write(source.read_bytes())
+            target.flush()
+            os.fsync(target.fileno())
+        Path(name).replace(place)
+        fsync(place.parent)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def read_path(sha256: str, suffix: str = "") -> Path:
+    """The stored file, by default the clip in whichever format it is, after its bytes were compared with its
+    name. Raises FileDamaged."""
+    found = [suffix] if suffix else [kind for kind in CLIPS if path_of(sha256, kind).is_file()]
+    place = path_of(sha256, found[0] if found else ".mp4")
     if not place.is_file():
         raise FileDamaged("The stored file is missing.")
     if sha256_of(place) != sha256:

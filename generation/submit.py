@@ -18,7 +18,7 @@ from django.utils import timezone
 from byline.audit import log
 from byline.audit.base import conf
 from byline.audit.base.errors import BylineError, InvalidInput
-from byline.generation import brands, intake, publication, rewrites, states, store, verdict
+from byline.generation import brands, intake, presentation, publication, rewrites, states, store, verdict
 from byline.generation.compose import film_seconds, overlays
 from byline.generation.controls import requests as controls
 from byline.generation.films.rows import Film, FilmStep
@@ -118,17 +118,19 @@ def submit(
     )
     row.inputs = roles.resolve(inputs or {}, operation, requester, row.options)
     controls.require(row)
+    presentation.require_labels(row.options, kit)
     with transaction.atomic():
         row.save(force_insert=True)
         log.append(
-            "generation.submitted", subject=row.subject, actor=requester, payload=_submission(row, take)
+            "generation.submitted", subject=row.subject, actor=requester, payload=submission(row, take)
         )
         rewrites.answer(row, rewrite)
         transaction.on_commit(partial(wake_worker, row.pk, "light"))
     return row
 
 
-def _submission(row: GenerationRequest, take: tuple[uuid.UUID, int, int] | None = None) -> dict[str, Any]:
+def submission(row: GenerationRequest, take: tuple[uuid.UUID, int, int] | None = None) -> dict[str, Any]:
+    """What the log says of a request that was made: commitments to its texts, and its plain facts."""
     texts = {
         field: row.commit(field, value) if (value := getattr(row, field)) else None
         for field in ("prompt", "voice_over", "negative_prompt", "title")
@@ -280,7 +282,7 @@ def readmit(
         row = GenerationRequest(**{name: getattr(old, name) for name in copied})
         row.releases = [*old.releases, {**lifted, "at": timezone.now().isoformat()}]
         row.save(force_insert=True)
-        log.append("generation.submitted", subject=row.subject, actor=row.requester, payload=_submission(row))
+        log.append("generation.submitted", subject=row.subject, actor=row.requester, payload=submission(row))
         log.append(
             "generation.readmitted",
             subject=row.subject,

@@ -20,6 +20,7 @@ from byline.generation.films import kept
 from byline.generation.films.rows import Film
 from byline.generation.inputs import service as uploads
 from byline.generation.models import GenerationRequest
+from byline.generation.renditions import kept as shots_kept
 from byline.generation.runner import Wake
 from byline.generation.wake import wake
 
@@ -80,7 +81,7 @@ def tidy() -> int:
     return removed + kept.tidy(lambda film: Film.objects.filter(pk=film).exists())
 
 
-_chores: list[Callable[[], object]] = [sweep, tidy, uploads.expire]
+_chores: list[Callable[[], object]] = [sweep, tidy, uploads.expire, shots_kept.tidy]
 _stop = threading.Event()
 _thread: threading.Thread | None = None
 

@@ -109,7 +109,8 @@ def clip(request: HttpRequest, public_id: UUID) -> HttpResponseBase:
     record, state = _published(public_id)
     if state.state in status.GONE:
         return _gone(state)
-    response = FileResponse(store.read_path(record.sha256).open("rb"), content_type="video/mp4")
+    path = store.read_path(record.sha256)
+    response = FileResponse(path.open("rb"), content_type=store.CLIPS[path.suffix])
     response["Accept-Ranges"] = "none"
     response["Cache-Control"] = f"no-transform, {CLIP_CACHE}"  # a proxy that transcodes would strip it
     return response

@@ -9,6 +9,8 @@ alone, and a leaf of clip A cannot be passed off as one of clip B. The rules:
 - JPEG "jpeg-scan-sha256": SHA-256 over all marker segments and entropy-coded data from SOI to
   EOI in file order, except APPn and COM segments (ITU-T T.81 annex B).
 - WAV "wav-data-sha256": SHA-256 over the data of all `data` chunks in file order, without padding.
+- WebM "webm-cluster-sha256": SHA-256 over the payloads of all Clusters of the Segment in file order
+  (RFC 9559; known sizes only). Its manifest stands beside it and changes nothing in it.
 Left out: headers and tables outside these parts (moov, IHDR, fmt). The C2PA hard binding covers
 every byte of the signed file; this digest only ties a leaf to its media.
 """
@@ -22,6 +24,7 @@ from typing import BinaryIO
 
 CHUNK = 1 << 20
 MAX_PARTS = 100_000  # boxes or chunks; hostile files repeat empty ones to keep a reader busy
+_EBML, _SEGMENT, _CLUSTER = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75"
 MAX_JPEG_BYTES = 256 << 20  # scanned in memory
 
 
@@ -60,7 +63,9 @@ def _digest(stream: BinaryIO) -> Digest:
         return _jpeg(stream, end)
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
         return _wav(stream, end)
-    raise DigestError("not an MP4, PNG, JPEG or WAV file")
+    if head[:4] == _EBML:
+        return _webm(stream, end)
+    raise DigestError("not an MP4, PNG, JPEG, WAV or WebM file")
 
 
 def _feed(stream: BinaryIO, start: int, length: int, end: int, sink: "hashlib._Hash") -> None:
@@ -145,6 +150,42 @@ def _wav(stream: BinaryIO, end: int) -> Digest:
     if not found:
         raise DigestError("the file holds no data chunk")
     return Digest("wav-data-sha256", sink.hexdigest())
+
+
+def _webm(stream: BinaryIO, end: int) -> Digest:
+    sink, found, at, inside = hashlib.sha256(), False, 0, end
+    for _ in range(MAX_PARTS):
+        if at >= inside:
+            break
+        name, start, size = _element(stream, at, end)
+        if name == _SEGMENT:
+            at, inside = start, start + size
+            continue
+        if name == _CLUSTER:
+            found = True
+            _feed(stream, start, size, end, sink)
+        at = start + size
+    else:
+        raise DigestError("too many elements")
+    if not found:
+        raise DigestError("the file holds no Cluster")
+    return Digest("webm-cluster-sha256", sink.hexdigest())
+
+
+def _element(stream: BinaryIO, at: int, end: int) -> tuple[bytes, int, int]:
+    """(id, where its payload begins, length) of the EBML element at `at` (RFC 8794 sections 4 and 5)."""
+    stream.seek(at)
+    data = stream.read(12)
+    wide = 9 - data[0].bit_length() if data and data[0] else 9
+    if wide > 4 or len(data) <= wide or not data[wide]:
+        raise DigestError("an element has no id or no size")
+    long = 9 - data[wide].bit_length()
+    digits = data[wide : wide + long]
+    size = int.from_bytes(digits, "big") & ((1 << 7 * long) - 1)
+    start = at + wide + long
+    if len(digits) < long or size == (1 << 7 * long) - 1 or start + size > end:
+        raise DigestError("an element has no known size, or does not fit the file")
+    return data[:wide], start, size
 
 
 def _jpeg(stream: BinaryIO, end: int) -> Digest:

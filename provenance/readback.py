@@ -11,7 +11,7 @@ from typing import Any
 
 from byline.audit.base import keyring
 from byline.audit.base.errors import BylineError
-from byline.provenance import decode, ids, manifest, proofs, reading
+from byline.provenance import decode, formats, ids, manifest, proofs, reading
 from byline.provenance.lookup import frames_of_one_size
 from byline.provenance.marks import markers
 from byline.provenance.marks.algorithms import ALGORITHMS, Media, alg_of, payload_of
@@ -58,7 +58,9 @@ def read_back(path: Path, *, mark_id: int, audio_id: int | None, trust: TrustBun
 
 
 def _manifest(path: Path, trust: TrustBundle) -> reading.ManifestReading:
-    held = reading.read(path, trust)
+    beside = formats.sidecar_of(path)  # of a format that holds no manifest itself
+    store = beside.read_bytes() if beside.is_file() else None
+    held = reading.read(path, trust, manifest=store)
     if held.presence != "read":
         raise ReadBackFailed("manifest", held.detail)
     if held.failures or held.state != "Trusted" or not held.signer_known:

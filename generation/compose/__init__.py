@@ -7,7 +7,7 @@ clip is generated, with what the law of some places adds to it (notices.py). One
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -33,16 +33,19 @@ class NothingToCompose(InvalidInput):
 
 @dataclass(frozen=True)
 class _Placed:
-    """A shot in time: it covers `start` to `end` seconds and holds `frames` key frames."""
+    """A shot in time: it covers `start` to `end` seconds and holds `frames` key frames, of which the share
+    from `first` to `last` is seen."""
 
     shot: Shot
     frames: int
     start: float
     end: float
+    first: float = 0.0
+    last: float = 1.0
 
     def at(self, time: float) -> np.ndarray:
         share = min(1.0, max(0.0, (time - self.start) / (self.end - self.start)))
-        return self.shot.at(share * (self.frames - 1))
+        return self.shot.at((self.first + share * (self.last - self.first)) * (self.frames - 1))
 
 
 def compose(
@@ -57,6 +60,7 @@ def compose(
     size: tuple[int, int] = (1280, 720),
     fps: int = 24,
     lengths: Sequence[float] = (),
+    spans: Sequence[tuple[float, float]] = (),
     transition: Transition = _USUAL,
     say: Sequence[notices.Notice] = (),
     prepare: Callable[[np.ndarray], np.ndarray] | None = None,
@@ -66,38 +70,37 @@ def compose(
 
     `shots`: (T, h, w, 3) uint8 each, recorded at `shot_fps`, which sets their share of the time, unless
     `lengths` gives the seconds of each: a shot then begins when those before it are over, and the brand's
-    opening card is left out. `say` are further notices; `prepare` enhances a key frame, which then is `scale`
-    times as wide. NothingToCompose for unusable shots or seconds, TransitionTooLong, UndrawableText when
-    no font has the title's script. All are raised here, before the first frame.
+    opening card is left out; `spans` then may give the share of each shot that is seen. `say` are further
+    notices; `prepare` enhances a key frame, which then is `scale` times as wide. NothingToCompose for
+    unusable shots or seconds, TransitionTooLong, UndrawableText when no font has the title's script. All
+    are raised here, before the first frame.
     """
     if not shots or not _SHORTEST_S <= seconds <= _LONGEST_S or shot_fps <= 0 or not label.strip():
         raise NothingToCompose(f"{len(shots)} shots for {seconds:g} seconds")
     for shot in shots:
         if shot.ndim != 4 or shot.shape[3] != 3 or shot.dtype != np.uint8 or 0 in shot.shape:
             raise NothingToCompose(f"a shot is {shot.dtype} {shot.shape}")
-    end_s = brand.end_seconds if seconds >= 2 * brand.end_seconds + 1 else 0.0
-    intro_s = brand.intro_seconds if not lengths and seconds - end_s >= brand.intro_seconds + 1 else 0.0
+    since, until = _shown(seconds, brand, filmed=bool(lengths))
     cards = _Cards(
-        overlays.intro_card(brand, size) if intro_s else None,
-        overlays.end_card(brand, size) if end_s else None,
-        intro_s,
-        seconds - end_s,
+        overlays.intro_card(brand, size) if since else None,
+        overlays.end_card(brand, size) if until < seconds else None,
+        since,
+        until,
     )
-    start = max(0.0, intro_s - _CROSS_FADE_S)
-    whole = cards.until + (_CROSS_FADE_S if end_s else 0.0) - start
-
-    def shot_of(frames: np.ndarray) -> Shot:
-        return Shot(frames, _working_size(frames, size, scale), prepare)
-
-    if lengths:
-        placed = _timed(shots, lengths, whole, transition, shot_of)
-    else:
-        placed = _place(shots, shot_fps, start, whole, transition, shot_of)
+    placed = [
+        _Placed(Shot(shot, _working_size(shot, size, scale), prepare), len(shot), *when, *span)
+        for shot, when, span in zip(
+            shots,
+            timeline([len(shot) / shot_fps for shot in shots], brand, seconds, lengths, transition),
+            spans or [(0.0, 1.0)] * len(shots),
+            strict=True,
+        )
+    ]
     notice = overlays.label(label, brand, size)
     layers = [
         overlays.colour_bar(brand, size),
         overlays.bug(brand, size, room=notice.x - 2 * (size[0] - notice.x - notice.colour.shape[1])),
-        overlays.title(title, brand, size, start=intro_s, end=cards.until),
+        overlays.title(title, brand, size, start=since, end=until),
     ]
     further = notices.layers(say, brand, size, seconds=seconds, below=notice)
     over_all = [*overlays.burned(captions, brand, size), notice, *further]
@@ -117,39 +120,44 @@ def frame_count(seconds: float, fps: int = 24) -> int:
     return round(seconds * fps)
 
 
-def _place(
-    shots: Sequence[np.ndarray],
-    shot_fps: float,
-    start: float,
-    seconds: float,
-    transition: Transition,
-    shot_of: Callable[[np.ndarray], Shot],
-) -> list[_Placed]:
-    lengths = np.array([len(shot) / shot_fps for shot in shots])
-    overlap = transition.overlap(seconds / len(shots)) if len(shots) > 1 else 0.0
-    lengths *= (seconds + overlap * (len(shots) - 1)) / lengths.sum()
-    placed = []
-    for shot, length in zip(shots, lengths, strict=True):
-        placed.append(_Placed(shot_of(shot), len(shot), start, start + float(length)))
-        start += float(length) - overlap
-    return placed
+def pictures_until(seconds: float, brand: Brand) -> float:
+    """Where the pictures of a clip of `seconds` end and its closing card begins."""
+    return _shown(seconds, brand, filmed=True)[1]
 
 
-def _timed(
-    shots: Sequence[np.ndarray],
-    lengths: Sequence[float],
+def _shown(seconds: float, brand: Brand, *, filmed: bool) -> tuple[float, float]:
+    """From when to when there are pictures: between the cards that there is time for."""
+    end = brand.end_seconds if seconds >= 2 * brand.end_seconds + 1 else 0.0
+    intro = brand.intro_seconds if not filmed and seconds - end >= brand.intro_seconds + 1 else 0.0
+    return intro, seconds - end
+
+
+def timeline(
+    own: Sequence[float],
+    brand: Brand,
     seconds: float,
-    transition: Transition,
-    shot_of: Callable[[np.ndarray], Shot],
-) -> list[_Placed]:
-    """Each shot at its own time; it gives way to the next one while that begins."""
-    overlap = transition.overlap(min(lengths))
-    placed, start = [], 0.0
-    for shot, length in zip(shots, lengths, strict=True):
-        placed.append(_Placed(shot_of(shot), len(shot), start, start + length + overlap))
-        start += length
-    placed[-1] = replace(placed[-1], end=max(placed[-1].end, seconds))
-    return placed
+    lengths: Sequence[float] = (),
+    transition: Transition = _USUAL,
+) -> list[tuple[float, float]]:
+    """When each shot is seen in a clip of `seconds`: (start, end), neighbours overlapping by the transition.
+    `own` are the shots' seconds as they were recorded, `lengths` those that are asked for, if any."""
+    since, until = _shown(seconds, brand, filmed=bool(lengths))
+    start = max(0.0, since - _CROSS_FADE_S)
+    whole = until + (_CROSS_FADE_S if until < seconds else 0.0) - start
+    if lengths:
+        overlap = transition.overlap(min(lengths))
+        shown = [length + overlap for length in lengths]
+    else:
+        overlap = transition.overlap(whole / len(own)) if len(own) > 1 else 0.0
+        scale = (whole + overlap * (len(own) - 1)) / sum(own)
+        shown = [length * scale for length in own]
+    found = []
+    for length in shown:
+        found.append((start, start + length))
+        start += length - overlap
+    if lengths:
+        found[-1] = found[-1][0], max(found[-1][1], whole)
+    return found
 
 
 def _working_size(shot: np.ndarray, size: tuple[int, int], scale: int) -> tuple[int, int]:

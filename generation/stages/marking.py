@@ -32,6 +32,8 @@ def watermark(request: Any, artefact: Artefact) -> Outcome:
     made = artefact.produced["engine"]
     brand, title = brands.load(request.brand), artefact.produced["normalise"]["title"]
     look = presentation.of(request.options, request.brand)
+    memory = artefact.memory
+    lengths = memory.get("lengths") or [scene["seconds"] for scene in request.scenes]
     fps = look.fps
     clock = Stopwatch()
     with clock.part("enhance"):
@@ -55,7 +57,8 @@ def watermark(request: Any, artefact: Artefact) -> Outcome:
             size=look.size,
             fps=fps,
             seconds=request.seconds,
-            lengths=[scene["seconds"] for scene in request.scenes],
+            lengths=lengths,
+            spans=memory.get("spans", ()),
             transition=look.transition,
             say=look.say,
             prepare=better.prepare,
@@ -68,13 +71,14 @@ def watermark(request: Any, artefact: Artefact) -> Outcome:
     if sound.mark is not None:
         bindings.append(_binding(sound.mark, request.audio_id, "speech" if spoken else "sound"))
     language = request.options.get("language", "en-us")
-    path = artefact.workdir / "encoded.mp4"
+    path = artefact.workdir / f"encoded.{look.format}"
     with clock.part("encode"):
         pictures = clock.pulled("mark", marked)
         encoded = write_clip(
             path, pictures, fps, sound.samples, sound.rate, sound.cues, language,
             title=title, described=sound.described,
         )  # fmt: skip
+    kept_for_renditions = _keep(request, artefact, lengths, look.transition, brand)
     return Outcome(
         Verdict.TRANSFORM,
         evidence={
@@ -89,6 +93,7 @@ def watermark(request: Any, artefact: Artefact) -> Outcome:
             "enhanced": [dict(step) for step in better.steps],
             "labels": [notice.regime for notice in look.say],
             "transition": f"{look.transition.kind} {look.transition.seconds:g} s",
+            "kept_for_renditions": kept_for_renditions,
             "parts_s": clock.seconds(),
         },
         produces={
@@ -101,11 +106,27 @@ def watermark(request: Any, artefact: Artefact) -> Outcome:
             "fps": fps,
             "cues": [list(cue) for cue in sound.cues],
             "operations": [_operation(step) for step in better.steps if step.get("applied", True)]
-            + sound.operations,
+            + sound.operations
+            + made.get("edits", []),
             "models": sound.models,
         },
         files={"encoded": path},
     )
+
+
+def _keep(request: Any, artefact: Artefact, lengths: list[float], transition: Any, brand: Any) -> bool:
+    """Keep what a rendition of this clip would be made from; a rendition itself is made from its master's."""
+    from byline.generation import compose
+    from byline.generation.renditions import editing, kept
+
+    if request.master_id is not None:
+        return False
+    shots, fps = artefact.memory["shots"], artefact.produced["engine"]["fps"]
+    own = [len(shot) / fps for shot in shots]
+    shown = compose.timeline(own, brand, request.seconds, lengths, transition)
+    until = compose.pictures_until(request.seconds, brand)
+    layout = editing.Layout(tuple(shown), until)
+    return kept.keep(request.pk, shots, lengths, artefact.memory["speech"], layout)
 
 
 def _binding(marker: Any, payload: int, where: str) -> dict[str, str]:

@@ -11,6 +11,8 @@ def ready(request: Any, artefact: Artefact) -> Outcome:
     """Store the signed file and let the runner create its record. Nothing is published by this."""
     made = artefact.produced
     sha256 = store.put(artefact.files["signed"])
+    if artefact.files["signed"].suffix == ".webm":
+        store.put_beside(sha256, artefact.files["manifest"])
     manifest = artefact.files["manifest"].read_bytes()
     payload = {
         "record": made["sign"]["record"],
@@ -33,6 +35,8 @@ def ready(request: Any, artefact: Artefact) -> Outcome:
             "digest": made["log"]["digest"],
             "audio_marked": made["watermark"]["audio_marked"],
             "seconds": made["watermark"]["seconds"],
-            "path": str(store.path_of(sha256).relative_to(store.clips_root())),
+            "path": str(
+                store.path_of(sha256, artefact.files["signed"].suffix).relative_to(store.clips_root())
+            ),
         },
     )

@@ -1,5 +1,6 @@
 """sign and read_back: the manifest, bound to the bytes, and the proof that a stranger can find it."""
 
+import shutil
 import uuid
 from importlib.metadata import version
 from typing import Any
@@ -21,7 +22,7 @@ def sign(request: Any, artefact: Artefact) -> Outcome:
     from byline.provenance import aigc, metadata, profiles
     from byline.provenance.ingredients import DIGEST, Ingredient
     from byline.provenance.manifest import ManifestFacts, ModelFact, Operation, SoftBinding, build
-    from byline.provenance.signing import sign_file
+    from byline.provenance.signing import sign_file, sign_sidecar
 
     made, spoken, logged = (artefact.produced[name] for name in ("engine", "speech", "log"))
     record = str(uuid.uuid4())
@@ -69,16 +70,19 @@ def sign(request: Any, artefact: Artefact) -> Outcome:
     if "narration" in spoken:  # named without its SHA-256, a handle on the person who speaks
         role = (("org.byline.role", "speech"),)
         recorded = [Ingredient("recorded narration", "componentOf", source_type="digitalCapture", facts=role)]
-    used = [*recorded, *naming.ingredients(artefact.produced["inputs"]["used"], made), *drawn_with]
+    master = _master(request)
+    own = [] if master else [*recorded, *naming.ingredients(artefact.produced["inputs"]["used"], made)]
+    used = [*master, *own, *drawn_with]
     facts = ManifestFacts(
         title=artefact.produced["normalise"]["title"] or UNTITLED,
         asset_id=f"urn:uuid:{record}",
         software_version=version("byline"),
         proof=artefact.produced["prove"]["proof"],
-        models=tuple(models),
+        # What made the pictures is told by the parent; here they were opened and not created.
+        models=() if master else tuple(models),
         bindings=tuple(SoftBinding(**binding) for binding in marked["bindings"]),
         operations=(
-            *naming.steps(made),
+            *(() if master else naming.steps(made)),
             *(Operation(**operation) for operation in marked["operations"]),
             Operation(
                 "c2pa.addedText",
@@ -97,18 +101,35 @@ def sign(request: Any, artefact: Artefact) -> Outcome:
         statement = f"{logged['digest_rule']}:{logged['digest']}"
         label = aigc.AigcLabel("1", choices.producer, facts.asset_id, reserved1=statement)
     said = metadata.fields(facts.source_type, [(m.name, m.version) for m in models], prompt)
-    described, signed = artefact.workdir / "described.mp4", artefact.workdir / "signed.mp4"
-    aigc.write(artefact.files["encoded"], described, said, label)
-    manifest = artefact.workdir / "manifest.c2pa"
     built = build(facts, ingredients=used, choices=choices, prompt=prompt)
-    manifest.write_bytes(sign_file(described, signed, built, used))
-    described.unlink()
+    encoded = artefact.files["encoded"]
+    signed = artefact.workdir / f"signed{encoded.suffix}"
+    if encoded.suffix == ".webm":  # holds neither XMP nor a manifest: both are beside it, in the manifest
+        manifest = signed.with_suffix(".c2pa")
+        shutil.copyfile(encoded, signed)
+        sign_sidecar(signed, manifest, built, used)
+    else:
+        described, manifest = artefact.workdir / "described.mp4", artefact.workdir / "manifest.c2pa"
+        aigc.write(encoded, described, said, label)
+        manifest.write_bytes(sign_file(described, signed, built, used))
+        described.unlink()
     return Outcome(
         Verdict.ALLOW,
         evidence={"signed_bytes": signed.stat().st_size, "manifest_bytes": manifest.stat().st_size},
         produces={"record": record},
         files={"signed": signed, "manifest": manifest},
     )
+
+
+def _master(request: Any) -> list[Any]:
+    """The clip that a rendition is one of, as the parent of its manifest."""
+    from byline.generation import store
+    from byline.provenance.ingredients import Ingredient
+
+    if request.master_id is None:
+        return []
+    path = store.read_path(request.master.file_sha256)
+    return [Ingredient(request.master.title or UNTITLED, "parentOf", "same as the original", path)]
 
 
 def read_back(request: Any, artefact: Artefact) -> Outcome:

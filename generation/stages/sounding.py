@@ -45,7 +45,7 @@ def make(request: Any, artefact: Artefact, look: Presentation, clock: Stopwatch)
     voice, cues = None, []
     words: tuple[Any, ...] = ()
     if speech is not None:
-        track = soundtrack.lay(speech, seconds=request.seconds)
+        track = _laid(request, artefact, speech)
         laid = replace(speech, samples=track.samples, rate=rate, words=track.words)
         cues = captions.from_speech(laid, artefact.produced["normalise"]["voice_over"])
         voice, words = track.samples, track.words
@@ -72,6 +72,19 @@ def make(request: Any, artefact: Artefact, look: Presentation, clock: Stopwatch)
     }
     sound = replace(sound, samples=samples, mark=mark)
     return _described(request, artefact, sound, words, clock) if look.describe else sound
+
+
+def _laid(request: Any, artefact: Artefact, speech: Any) -> Any:
+    """The speech in the clip's time; of an edit, the parts of it that the edit shows."""
+    from byline.generation import soundtrack
+    from byline.generation.renditions import editing
+
+    if "cuts" not in artefact.memory:
+        return soundtrack.lay(speech, seconds=request.seconds)
+    parts, whole = artefact.memory["cuts"]
+    track = soundtrack.lay(speech, seconds=whole)
+    samples = editing.cut_track(track.samples, track.rate, parts, request.seconds)
+    return replace(track, samples=samples, words=editing.cut_words(track.words, parts))
 
 
 def _marked(samples: np.ndarray, rate: int, request: Any, clock: Stopwatch) -> tuple[np.ndarray, Any]:
@@ -122,7 +135,7 @@ def _described(request: Any, artefact: Artefact, sound: Sound, words: Any, clock
             for scene, text in zip(scenes.of(request), texts, strict=True)
         ]
     else:
-        shown = [description.Line(0.0, request.seconds, prompt)]
+        shown = [description.Line(0.0, request.seconds, prompt.replace("\n", " "))]
     said, language = announcing.words("en-us")  # prompts are described in the language that models read
     found = description.describe(
         sound.samples,

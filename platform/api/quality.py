@@ -34,7 +34,7 @@ class PreferenceSerializer(serializers.Serializer[Any]):
     worse = serializers.UUIDField()
 
 
-class _Editors(OurManners, APIView):
+class Editors(OurManners, APIView):
     permission_classes = [IsAuthenticated, MayGenerate]
 
     def one(self, request: Request, generation_id: UUID) -> GenerationRequest:
@@ -45,14 +45,14 @@ class _Editors(OurManners, APIView):
         return found
 
 
-class GenerationQuality(_Editors):
+class GenerationQuality(Editors):
     @extend_schema(responses={200: OpenApiResponse(OpenApiTypes.OBJECT), 404: ErrorSerializer})
     def get(self, request: Request, generation_id: UUID) -> Response:
         """The measures with their versions; one without a value is "not checked". No verdict."""
         return Response(record.of(self.one(request, generation_id)))
 
 
-class GenerationThumb(_Editors):
+class GenerationThumb(Editors):
     @extend_schema(
         request=ThumbSerializer,
         responses={200: OpenApiResponse(OpenApiTypes.OBJECT), 404: ErrorSerializer, 409: ErrorSerializer},
@@ -66,7 +66,7 @@ class GenerationThumb(_Editors):
         return Response(preferences.opinions(found))
 
 
-class Preferences(_Editors):
+class Preferences(Editors):
     def _mine(self, request: Request) -> QuerySet[GenerationRequest]:
         return visible_to(request.user)
 
@@ -92,7 +92,7 @@ class Preferences(_Editors):
         return Response({name: str(given[name]) for name in given}, status=status.HTTP_201_CREATED)
 
 
-class Ratings(_Editors):
+class Ratings(Editors):
     @extend_schema(responses={200: OpenApiResponse(OpenApiTypes.OBJECT), 400: ErrorSerializer})
     def get(self, request: Request) -> Response:
         """Elo ratings of the models, or of the clips with ?by=asset, from every comparison."""

@@ -9,6 +9,7 @@ from byline.platform.api import (
     inputs,
     quality,
     redress,
+    renditions,
     review,
     takes,
     views,
@@ -34,6 +35,16 @@ urlpatterns = [
     ),
     path(
         "generations/<uuid:generation_id>/thumb", quality.GenerationThumb.as_view(), name="generation-thumb"
+    ),
+    path(
+        "generations/<uuid:generation_id>/renditions",
+        renditions.Renditions.as_view(),
+        name="generation-renditions",
+    ),
+    path(
+        "generations/<uuid:generation_id>/captions.<str:form>",
+        renditions.Captions.as_view(),
+        name="generation-captions",
     ),
     path("preferences", quality.Preferences.as_view(), name="preferences"),
     path("preferences/ratings", quality.Ratings.as_view(), name="ratings"),

@@ -1,4 +1,4 @@
-"""Quality: the record of one clip, opinions of it, everybody's comparisons as ratings or pairs to train on."""
+"""Quality: the record of one clip, opinions of it, all comparisons as ratings or as pairs to train on."""
 
 import argparse
 import json
@@ -38,7 +38,8 @@ def run(args: argparse.Namespace) -> None:
         _ACTIONS[args.action](args)
 
 
-def _request(text: str) -> Any:
+def find(text: str) -> Any:
+    """The request with this id. RequestNotFound."""
     from django.core.exceptions import ValidationError
 
     from byline.generation.models import GenerationRequest
@@ -57,7 +58,7 @@ def _rater() -> str:
 def _show(args: argparse.Namespace) -> None:
     from byline.generation.quality import record
 
-    found = record.of(_request(args.clip))
+    found = record.of(find(args.clip))
     for item in found["measures"]:
         value = item["value"] if item["status"] == "measured" else f"not checked ({item['why']})"
         sys.stdout.write(f"{item['name']}: {value}  [{item['unit']}; {item['version']}]\n")
@@ -73,7 +74,7 @@ def _show(args: argparse.Namespace) -> None:
 def _thumb(args: argparse.Namespace) -> None:
     from byline.generation.quality import preferences
 
-    clip = _request(args.clip)
+    clip = find(args.clip)
     preferences.thumb(clip, _rater(), up=args.way == "up", tags=args.tag)
     sys.stdout.write(f"{json.dumps(preferences.opinions(clip))}\n")
 
@@ -81,7 +82,7 @@ def _thumb(args: argparse.Namespace) -> None:
 def _prefer(args: argparse.Namespace) -> None:
     from byline.generation.quality import preferences
 
-    preferences.prefer(_request(args.better), _request(args.worse), _rater())
+    preferences.prefer(find(args.better), find(args.worse), _rater())
     sys.stdout.write("stored\n")
 
 

@@ -49,7 +49,7 @@ def _signed(tmp_path: Path, given: str = "a harbour at night", **spoken: str) ->
     }
     produced["speech"] = spoken or produced["speech"]
     artefact: Any = SimpleNamespace(produced=produced, files={"encoded": encoded}, workdir=tmp_path)
-    outcome = sign(SimpleNamespace(brand="byline", serial=5, audio_id=None), artefact)
+    outcome = sign(SimpleNamespace(brand="byline", serial=5, audio_id=None, master_id=None), artefact)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["encoded.mp4", "manifest.c2pa", "signed.mp4"]
     return outcome.files["signed"]
 
