@@ -37,6 +37,7 @@ COMMANDS = (
     "finetune",
     "provenance",
     "quality",
+    "rendition",
     "serve",
     "demo",
 )
