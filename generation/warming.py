@@ -40,7 +40,7 @@ def _detectors() -> None:
 
     from byline.safety.screen.frames import screen
 
-    screen(np.zeros((3, 64, 112, 3), np.uint8), 8.0, drawn_by_us=True)
+    screen([np.zeros((64, 112, 3), np.uint8)] * 3, 8.0, drawn_by_us=True)
 
 
 def _moderation() -> None:

@@ -55,15 +55,15 @@ class Work:
 
     def run_each(self, count: int) -> list[np.ndarray]:
         """`count` shots, the n-th with seed + n; as many at once as the engine puts through its model."""
-        most = self.engine.batch if isinstance(self.engine, Batching) else 1
-        if most == 1:
+        engine = self.engine
+        if not isinstance(engine, Batching) or engine.batch == 1:
             return [self.part(number, count).run(shot=number) for number in range(count)]
-        made: list[np.ndarray] = []
+        made, most = list[np.ndarray](), engine.batch
         for first in range(0, count, most):
             self.check_cancelled()
             tasks = [self._task(shot, 0, {}) for shot in range(first, min(first + most, count))]
             part = self.share(first / count, min(first + most, count) / count)
-            made += self.engine.generate_many(tasks, part.progress, self.check_cancelled)
+            made += engine.generate_many(tasks, part.progress, self.check_cancelled)
         self.check_cancelled()
         return made
 

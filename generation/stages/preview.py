@@ -61,12 +61,12 @@ class Shown:
         from byline.safety.screen.guarded import guarded
         from byline.safety.screen.nudity import nudity
 
-        looked_at = sample(picture[None], 1.0)
+        looked_at = sample([picture], 1.0)
         consented = sum(reference.get("kind") == "face" for reference in self._request.references)
         return [
             guarded("output.nudity", partial(nudity, looked_at)),
             guarded("output.faces", partial(faces, looked_at, drawn_by_us=self._drawn, consented=consented)),
-            guarded(no_go.NAME, lambda: no_go.no_go(no_go.fingerprints([picture[None]], 1.0))),
+            guarded(no_go.NAME, lambda: no_go.no_go(no_go.fingerprints([[picture]], 1.0))),
             guarded("output.violence", lambda: content("violence", looked_at, chosen, *whose)),
             guarded("output.weapons", lambda: content("weapons", looked_at, chosen, *whose)),
             guarded("output.frame_text", lambda: words.frame_text(looked_at, chosen, *whose)),
