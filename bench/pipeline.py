@@ -24,7 +24,7 @@ def main() -> None:
     arguments = parser.parse_args()
     results = Results("pipeline", quick=arguments.quick)
     if not results.has("responsible_share_cpu"):
-        _shares(results, 1 if arguments.quick else len(responsibility.PROMPTS))
+        _shares(results, 1 if arguments.quick else 3)
     if not results.has("demo_work_s"):
         _demo(results)
     if not results.has("kill_lost_or_doubled"):
