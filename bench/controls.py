@@ -4,12 +4,13 @@
 length; camera, brush, motion and effects work on the same clips. The camera is measured by alignment of
 grey values (controls_motion.py), which shares nothing with the code that moves pictures. Baselines: the
 same clips without the control, other prompts for takes. Read the camera figures with the baseline beside
-them: what moves in a clip moves the measured camera, too.
+them: what moves in a clip moves the measured camera, too. `BENCHFLAGS=--quick`: three prompts.
 """
 
 import itertools
 import os
 import sys
+from collections.abc import Sequence
 
 import cv2
 import django
@@ -44,9 +45,9 @@ WORDS = {
 }
 
 
-def clips() -> list[np.ndarray]:
+def clips(prompts: Sequence[str]) -> list[np.ndarray]:
     engine = engines.load()
-    return [engine.generate(VideoTask(prompt, seed=SEED)) for prompt in PROMPTS]
+    return [engine.generate(VideoTask(prompt, seed=SEED)) for prompt in prompts]
 
 
 def motion_amount(results: Results, shots: list[np.ndarray]) -> None:
@@ -76,11 +77,11 @@ def camera_moves(results: Results, shots: list[np.ndarray]) -> None:
     )  # fmt: skip
 
 
-def camera_words(results: Results) -> None:
+def camera_words(results: Results, prompts: Sequence[str]) -> None:
     engine = engines.load()
     right, moved = 0, []
     for name, words in WORDS.items():
-        for prompt in PROMPTS:
+        for prompt in prompts:
             seen = motion.ego(engine.generate(VideoTask(f"{prompt}, {words}", seed=SEED))).move()
             right += seen == name
             moved.append(seen)
@@ -102,7 +103,7 @@ def motion_brush(results: Results, shots: list[np.ndarray]) -> None:
         inside, outside = motion.regional_flow(done, mask)
         ratios.append(float(np.linalg.norm(inside)) / max(outside, 1e-3))
         way = np.degrees(np.arctan2(inside[1], inside[0]))
-        turned.append(abs((way - angle + 180) % 360 - 180))
+        turned.append(float(abs((way - angle + 180) % 360 - 180)))
         before.append(float(np.linalg.norm(motion.regional_flow(still, mask)[0])))
     results.add(
         "brush.inside_over_outside", float(np.median(ratios)), unit="ratio of flows, median",
@@ -115,10 +116,10 @@ def motion_brush(results: Results, shots: list[np.ndarray]) -> None:
     )  # fmt: skip
 
 
-def diverse_takes(results: Results, shots: list[np.ndarray]) -> None:
+def diverse_takes(results: Results, shots: list[np.ndarray], prompts: Sequence[str]) -> None:
     engine = engines.load()
     pairs: list[float] = []
-    for prompt, first in zip(PROMPTS, shots, strict=True):
+    for prompt, first in zip(prompts, shots, strict=True):
         looks = [likeness.look([first])]
         for number in range(1, TAKES):
             seed = SEED + number * takes.SEED_STEP
@@ -127,7 +128,7 @@ def diverse_takes(results: Results, shots: list[np.ndarray]) -> None:
     others = [
         likeness.alike(likeness.look([a]), likeness.look([b])) for a, b in itertools.combinations(shots, 2)
     ]
-    again = engine.generate(VideoTask(PROMPTS[0], seed=SEED))
+    again = engine.generate(VideoTask(prompts[0], seed=SEED))
     results.add(
         "takes.similarity", float(np.mean(pairs)), unit="SSIM of small frames", n=len(pairs),
         baseline=float(np.mean(others)), low=min(pairs), high=max(pairs),
@@ -141,13 +142,15 @@ def diverse_takes(results: Results, shots: list[np.ndarray]) -> None:
 
 
 def main() -> int:
-    results = Results("controls", quick=False)
-    shots = clips()
+    quick = "--quick" in sys.argv
+    results = Results("controls", quick=quick)
+    prompts = PROMPTS[:3] if quick else PROMPTS
+    shots = clips(prompts)
     motion_amount(results, shots)
     camera_moves(results, shots)
-    camera_words(results)
     motion_brush(results, shots)
-    diverse_takes(results, shots)
+    diverse_takes(results, shots, prompts)
+    camera_words(results, prompts)
     results.show()
     return 0
 

@@ -103,7 +103,9 @@ def fit(
     values = {n: v for n, v in options.items() if n in spec.controls and n not in frames and n not in fields}
     if "fps" in values and "fps" not in known:
         del values["fps"]
-    limits = {name: given[name] for name in ("shot_min_seconds", "shot_max_seconds") if name in given}
+    limits: dict[str, float] = {
+        name: given[name] for name in ("shot_min_seconds", "shot_max_seconds") if name in given
+    }
     if limits:
         if "shots" not in spec.controls:
             raise NoSuchControl(f"{words} does not choose its shots.")
@@ -195,9 +197,10 @@ class Steered:
 
     def __init__(self, engine: VideoEngine, fields: Mapping[str, Any], fps: float | None) -> None:
         self._engine, self._fields = engine, dict(fields)
-        size = {name: fields[name] for name in ("width", "height") if name in fields}
-        # A model that is conditioned on a rate makes its frames for that rate.
-        self._info = replace(engine.info, **size, **({"fps": float(fps)} if fps else {}))
+        own: dict[str, Any] = {name: fields[name] for name in ("width", "height") if name in fields}
+        if fps:  # a model that is conditioned on a rate makes its frames for that rate
+            own["fps"] = float(fps)
+        self._info = replace(engine.info, **own)
 
     @property
     def info(self) -> EngineInfo:

@@ -34,24 +34,23 @@ def still(path: Path) -> tuple[np.ndarray, list[str], tuple[int, int]]:
     Image.MAX_IMAGE_PIXELS = limits.MAX_PIXELS
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     try:
-        picture = Image.open(path, formats=_STILLS)
+        opened = Image.open(path, formats=_STILLS)
     except Image.UnidentifiedImageError as error:
         raise Refused("it is no PNG, JPEG or WebP picture") from error
-    own = picture.size
-    if getattr(picture, "n_frames", 1) > 1:
+    own = opened.size
+    if getattr(opened, "n_frames", 1) > 1:
         raise Refused("it is an animation; a still picture is needed, or upload it as a clip")
     if min(own) < limits.SMALLEST_SIDE:
         raise Refused(f"it is {own[0]} x {own[1]}; at least {limits.SMALLEST_SIDE} pixels a side are needed")
     if max(own) > limits.LONGEST_SIDE or own[0] * own[1] > limits.MAX_PIXELS:
         raise Refused(f"it is {own[0]} x {own[1]}; at most {limits.MAX_PIXELS // 10**6} megapixels are read")
     notes: list[str] = []
-    if picture.format == "JPEG":
-        picture.draft("RGB", (limits.STILL_SIDE, limits.STILL_SIDE))  # decodes large ones at a fraction
-    picture.load()
-    if picture.getexif().get(0x0112, 1) not in (0, 1):
+    if opened.format == "JPEG":
+        opened.draft("RGB", (limits.STILL_SIDE, limits.STILL_SIDE))  # decodes large ones at a fraction
+    opened.load()
+    if opened.getexif().get(0x0112, 1) not in (0, 1):
         notes.append("turned upright as its orientation tag says")
-    picture = ImageOps.exif_transpose(picture)
-    picture = _srgb(picture, notes)
+    picture: Image.Image = _srgb(ImageOps.exif_transpose(opened), notes)
     if picture.mode.startswith("I"):  # 16 bits: the plain conversion would clip
         values = np.asarray(picture).astype(np.float64)
         top = 65535.0 if values.max() > 255 else 255.0
@@ -113,6 +112,7 @@ def clip(path: Path) -> tuple[np.ndarray, list[str], tuple[int, int], float]:
     av.logging.set_level(None)
     frames: list[np.ndarray] = []
     notes: list[str] = []
+    container: Any
     with path.open("rb") as handle, av.open(handle, format=found.demuxer) as container:
         stream = next((s for s in container.streams.video if s.codec_context is not None), None)
         if stream is None:

@@ -107,6 +107,7 @@ def _clip(frames: np.ndarray, rate: float) -> bytes:
 def _frames(data: bytes) -> Content:
     import av
 
+    container: Any
     with av.open(io.BytesIO(data), format="matroska") as container:
         stream = container.streams.video[0]
         rate = float(stream.average_rate or 0)

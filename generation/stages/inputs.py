@@ -91,7 +91,7 @@ def _looked_at(array: np.ndarray, rate: float, request: Any, consented: int) -> 
     from byline.safety.screen.guarded import guarded
     from byline.safety.screen.nudity import nudity
 
-    frames = array if array.ndim == 4 else array[None]
+    frames = list(array) if array.ndim == 4 else [array]
     fps = rate or _STILL_FPS
     seen = sample(frames, fps, LOOKED_AT)
     chosen, whose = policy.load(), (request.profile, request.brand)

@@ -40,7 +40,9 @@ class InputAskSerializer(serializers.Serializer[Any]):
     file = serializers.FileField(help_text=f"At most {limits.MAX_BYTES >> 20} MiB.")
     kind = serializers.ChoiceField(choices=list(parsing.KINDS))
     licence = serializers.CharField(max_length=200, help_text="An SPDX id or one sentence.")
-    source = serializers.CharField(max_length=300, help_text="Who made it, or where it is from.")
+    source = serializers.CharField(  # type: ignore[assignment]
+        max_length=300, help_text="Who made it, or where it is from."
+    )
     declared = serializers.BooleanField(help_text="True: I hold the rights to use this file here.")
 
 
@@ -98,7 +100,7 @@ class InputList(OurManners, ListAPIView[UploadedInput]):
         if upload is None or upload.file is None:
             raise NoFile("no file arrived")
         with upload.file as file:
-            asked = InputAskSerializer(data={**request.data.dict(), "file": upload})
+            asked = InputAskSerializer(data={**request.POST.dict(), "file": upload})
             asked.is_valid(raise_exception=True)
             given = asked.validated_data
             if not _PLACES.acquire(timeout=_PATIENCE_S):

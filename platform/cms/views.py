@@ -94,7 +94,7 @@ class BriefView(WagtailAdminTemplateMixin, FormView):
             for name in form.fields
             if name in self.request.POST and name not in ANSWER_FIELDS | {"first"}
         ]
-        kept += [("first", first)] if first else []
+        kept += [("first", str(first))] if first else []
         context = self.get_context_data(
             form=form, proposal=proposal, pieces=_pieces(proposal), kept=kept, problem=problem
         )
