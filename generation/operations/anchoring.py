@@ -19,9 +19,13 @@ _DOUBT = 20.0  # grey levels: where the moved frame differs so much, nothing is 
 CARRIED, FADED = "detail carried along the motion", "cross-fade"
 
 
-def anchored(frames: np.ndarray, picture: np.ndarray, fade: int = FADE_FRAMES) -> tuple[np.ndarray, str]:
-    """`frames` (T, h, w, 3) beginning with `picture` (h, w, 3), and how it was done."""
-    if ssim(frames[0], picture) >= _SAME:
+def anchored(
+    frames: np.ndarray, picture: np.ndarray, fade: int = FADE_FRAMES, *, follows: bool = True
+) -> tuple[np.ndarray, str]:
+    """`frames` (T, h, w, 3) beginning with `picture` (h, w, 3), and how it was done.
+
+    `follows` False: the second frame breaks with the first, so that there is no motion to carry it along."""
+    if follows and ssim(frames[0], picture) >= _SAME:
         return carried(frames, picture, weights(len(frames), fade)), CARRIED
     return faded(frames, picture, weights(len(frames), fade)), FADED
 

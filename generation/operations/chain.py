@@ -66,7 +66,7 @@ def _best(work: Work, known: np.ndarray, led_by: int, shot: int) -> tuple[np.nda
     for again in range(RETRIES + 1):
         repeating, by = _led(work.part(again, RETRIES + 1), known, led_by, shot, again)
         as_made = continuity(known, repeating[1:])
-        followed, how = anchored(repeating, known[-1])
+        followed, how = anchored(repeating, known[-1], follows=as_made >= CONTINUOUS)
         link = Link(by, how, again + 1, as_made, continuity(known, followed[1:]))
         found.append((followed[1:], link))
         if link.holds:

@@ -92,7 +92,8 @@ def extend(work: Work, inputs: Inputs) -> Made:
     made, links = chain.go_on(work, known, max(2, math.ceil(work.brief.seconds * info.fps)))
     # The last known frame leads in, so that the first new one is at its place in time.
     added = fitting.retimed(view.visible(np.concatenate([known[-1:], made])), new + 1, view.size)
-    added, how = anchored(added, own[-1], round(FADE_FRAMES * fps / info.fps))
+    fade = round(FADE_FRAMES * fps / info.fps)
+    added, how = anchored(added, own[-1], fade, follows=links[0].holds)
     seam = len(own) / fps
     facts = {
         "made_by": "model",

@@ -16,7 +16,7 @@ from byline.audit.base.errors import InvalidInput
 from byline.generation.engines.base import Operation
 from byline.generation.operations import anchoring, fitting, masks
 from byline.generation.operations.base import COMPOSITE, Inputs, Made, OperationSpec
-from byline.generation.operations.measures import psnr, ssim, warp_error
+from byline.generation.operations.measures import psnr, structure, warp_error
 from byline.generation.operations.work import PASSED, Work
 
 MAX_CLIP_S = 60.0
@@ -42,7 +42,7 @@ def video_to_video(work: Work, inputs: Inputs) -> Made:
     facts = {
         "made_by": "model",
         "strength": strength,
-        "structure_ssim": round(float(np.mean([ssim(a, b) for a, b in zip(own, shown, strict=True)])), 4),
+        "structure": round(float(np.mean([structure(a, b) for a, b in zip(own, shown, strict=True)])), 4),
     }
     return Made([shown], info.fps, facts)
 
@@ -63,7 +63,7 @@ def restyle(work: Work, inputs: Inputs) -> Made:
     else:
         raise InvalidInput(f"{work.info.name} does not redraw pictures", help="Use another engine.")
     shown = view.from_engine(made[0])
-    facts = {"made_by": how, "strength": strength, "structure_ssim": round(ssim(own[0], shown), 4)}
+    facts = {"made_by": how, "strength": strength, "structure": round(structure(own[0], shown), 4)}
     return Made([shown[None]], work.info.fps, facts)
 
 

@@ -41,6 +41,19 @@ def ssim(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.mean((score / ((mean_a**2 + mean_b**2 + c1) * (spread + c2)))[inner]))
 
 
+def structure(first: np.ndarray, second: np.ndarray) -> float:
+    """Correlation of where the edges of two pictures are, whatever their colours: 1 the same, 0 none."""
+    edges = []
+    for picture in (first, second):
+        grey = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (0, 0), picture.shape[1] / 200)
+        across, down = (cv2.Sobel(grey, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
+        strong = cv2.GaussianBlur(cv2.magnitude(across, down), (0, 0), picture.shape[1] / 100)
+        edges.append(np.asarray(strong, np.float64).ravel())
+    if min(float(one.std()) for one in edges) < 1e-6:
+        return 0.0
+    return float(np.corrcoef(np.stack(edges))[0, 1])
+
+
 def steps(frames: np.ndarray) -> np.ndarray:
     """Mean absolute change from each frame to the next in grey levels, (T - 1,)."""
     return np.array([float(np.mean(cv2.absdiff(a, b))) for a, b in itertools.pairwise(frames)], np.float64)
