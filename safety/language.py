@@ -111,6 +111,8 @@ def _doubted(sentence: str, small: int) -> str:
     """ "english" or another language's code; `small` is the number of English stop words."""
     code, share = _identifier().classify(sentence)
     tokens = re.findall(r"[^\W\d_]+", sentence.lower())
+    if sum(map(len, tokens)) < 2 * len(tokens):
+        return "english"  # letters set apart: no language, but a disguise that another view undoes
     known = sum(t in _stop_words()["english"] or _known(t) for t in tokens)
     foreign = len(tokens) - known >= max(2, 0.3 * len(tokens)) or (small == 0 and len(tokens) >= 3)
     return code if code not in _ENGLISH and share >= (LIKELY if foreign else SURE) else "english"

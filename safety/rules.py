@@ -39,6 +39,8 @@ class Rule:
     unless: tuple[str, ...] = ()
     not_excused_by: tuple[str, ...] = ()
     hard: bool = False
+    head: str = ""  # a head of byline.safety.heads that must give the view at least `at` as well
+    at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def compile_rules(raw: Mapping[str, Any]) -> RuleSet:
         ]
         if unknown or not rule.all:
             raise RulesInvalid(f"rule {rule.id!r} uses unknown term lists {unknown}")
-        if rule.category not in CATEGORIES or not 0 < rule.score <= 1:
+        if {rule.category, rule.head or rule.category} - set(CATEGORIES) or not 0 < rule.score <= 1:
             raise RulesInvalid(f"rule {rule.id!r} has category {rule.category!r}, score {rule.score}")
         rules.append(rule)
     if len({r.id for r in rules}) != len(rules):
@@ -131,20 +133,26 @@ class _Text:
 
 
 def evaluate(
-    text: str, rules: RuleSet | None = None, *, skip: Sequence[str] = (), spoken: bool = False
+    text: str,
+    rules: RuleSet | None = None,
+    *,
+    skip: Sequence[str] = (),
+    spoken: bool = False,
+    scores: Mapping[str, float] | None = None,
 ) -> list[Hit]:
     """Every rule that fires on one view, in the order of the file, plus personal data and, in a text
     that is not English, the hints of byline.safety.foreign.
 
     `skip` names categories left out, e.g. a spoken text may mention people it does not depict. In a
     `spoken` text a report stays a report although it says "the images show": nothing withdraws the
-    excuse, and the case goes to review.
+    excuse, and the case goes to review. `scores` are those of the heads for this view; without them
+    (the encoder failed) a rule that asks for one fires, but for a hard one: its case is held anyway.
     """
     chosen = rules or shipped()
     view = _Text(text, chosen.terms)
     hits = []
     for rule in chosen.rules:
-        if rule.category in skip or _excused(view, rule, spoken):
+        if rule.category in skip or not _likely(rule, scores) or _excused(view, rule, spoken):
             continue
         spans = _chain(view, rule)
         if spans:
@@ -158,6 +166,12 @@ def evaluate(
             if h.category not in skip
         ]
     return hits
+
+
+def _likely(rule: Rule, scores: Mapping[str, float] | None) -> bool:
+    if not rule.head:
+        return True
+    return not rule.hard if scores is None else scores.get(rule.head, 0.0) >= rule.at
 
 
 def _excused(view: _Text, rule: Rule, spoken: bool) -> bool:

@@ -8,6 +8,7 @@ score. Findings hold positions, never words.
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -74,7 +75,13 @@ def score(texts: Mapping[str, str], longest: int, with_guards: Mapping[str, Guar
             logger.error("guard %s failed: %s", name, type(error).__name__)
             guards_failed[name] = f"the guard {name} did not work ({type(error).__name__})"
     return Scored(
-        reading, tuple(_by_rules(reading)), tuple(by_heads), failed, by_guards, guards_failed, languages
+        reading,
+        tuple(_by_rules(reading, by_heads)),
+        tuple(by_heads),
+        failed,
+        by_guards,
+        guards_failed,
+        languages,
     )
 
 
@@ -85,9 +92,12 @@ def each_view(reading: Reading) -> Iterator[tuple[str, View]]:
             yield name, view
 
 
-def _by_rules(reading: Reading) -> Iterator[Finding]:
+def _by_rules(reading: Reading, by_heads: Sequence[Finding]) -> Iterator[Finding]:
+    likeness: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    for found in by_heads:
+        likeness[found.where, found.view][found.category] = found.score
     for name, view in each_view(reading):
-        yield from rules_on(view.text, name, view)
+        yield from rules_on(view.text, name, view, likeness.get((name, view.name)))
     # Hard conjunctions whose halves stand in different texts: one sentence cut over two fields. What
     # lies within one text was judged there, with the excuses of that text.
     joined = reading.joined
@@ -96,9 +106,12 @@ def _by_rules(reading: Reading) -> Iterator[Finding]:
             yield Finding(hit.category, hit.score, hit.rule, TOGETHER, COMBINED, (), True, hit.spans)
 
 
-def rules_on(text: str, name: str, view: View) -> Iterator[Finding]:
-    """What the rules find in `text`, told as a finding in that view of the text called `name`."""
-    for hit in rules.evaluate(text, skip=tuple(left_out(name)), spoken=spoken(name)):
+def rules_on(
+    text: str, name: str, view: View, scores: Mapping[str, float] | None = None
+) -> Iterator[Finding]:
+    """What the rules find in `text`, told as a finding in that view of the text called `name`; `scores` are
+    those of the heads."""
+    for hit in rules.evaluate(text, skip=tuple(left_out(name)), spoken=spoken(name), scores=scores):
         yield Finding(hit.category, hit.score, hit.rule, name, view.name, view.steps, hit.hard, hit.spans)
 
 
