@@ -9,7 +9,7 @@ WebVTT follows https://www.w3.org/TR/webvtt1/. Positioning, colours and speakers
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from byline.generation.voices.base import Speech, Word
@@ -110,6 +110,13 @@ def to_webvtt(cues: Iterable[Cue]) -> str:
         text = cue.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         blocks.append(f"{number}\n{_stamp(cue.start)} --> {_stamp(cue.end)}\n{text}")
     return "\n\n".join(blocks) + "\n"
+
+
+# What is served and written to files: media type, and what makes it of the cues.
+FORMS: Mapping[str, tuple[str, Callable[[Iterable[Cue]], str]]] = {
+    "vtt": ("text/vtt; charset=utf-8", to_webvtt),
+    "txt": ("text/plain; charset=utf-8", transcript),
+}
 
 
 def _stamp(seconds: float) -> str:

@@ -23,7 +23,9 @@ from rest_framework.exceptions import APIException, Throttled
 from rest_framework.request import Request
 
 from byline.audit.base.errors import BylineError
+from byline.generation import captions as cues
 from byline.generation import store
+from byline.generation.models import GenerationRequest
 from byline.platform import answers, inspection, status
 from byline.platform.api.throttles import VerifyThrottle
 from byline.platform.api.uploads import NoFile, expect_file, file_of
@@ -113,6 +115,22 @@ def clip(request: HttpRequest, public_id: UUID) -> HttpResponseBase:
     response = FileResponse(path.open("rb"), content_type=store.CLIPS[path.suffix])
     response["Accept-Ranges"] = "none"
     response["Cache-Control"] = f"no-transform, {CLIP_CACHE}"  # a proxy that transcodes would strip it
+    return response
+
+
+@public
+@require_safe
+def captions(request: HttpRequest, public_id: UUID, form: str) -> HttpResponse:
+    """What is said in a published clip: captions (vtt) or words to read (txt); empty where nobody speaks."""
+    record, state = _published(public_id)
+    if state.state in status.GONE:
+        return _gone(state)
+    if form not in cues.FORMS:
+        raise Http404("There are no captions of this form.")
+    row = GenerationRequest.objects.filter(file_sha256=record.sha256).first()
+    kind, write = cues.FORMS[form]
+    response = HttpResponse(write(cues.of(row.produced()) if row else []), content_type=kind)
+    response["Cache-Control"] = CLIP_CACHE
     return response
 
 

@@ -15,6 +15,7 @@ urlpatterns = [
     path("api/v1/", include("byline.platform.api.urls")),
     path("credentials/<uuid:public_id>/", pages.credentials, name="credentials"),
     path("credentials/<uuid:public_id>/clip.mp4", pages.clip, name="clip"),
+    path("credentials/<uuid:public_id>/captions.<str:form>", pages.captions, name="captions"),
     path("credentials/<uuid:public_id>/manifest.c2pa", pages.manifest, name="manifest"),
     path("credentials/<uuid:public_id>/crjson.json", pages.crjson, name="crjson"),
     path("verify/", pages.verify, name="verify-page"),

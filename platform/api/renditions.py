@@ -58,20 +58,14 @@ class Renditions(Editors):
         return Response(GenerationSerializer(row).data, status=status.HTTP_202_ACCEPTED)
 
 
-_FORMS = {
-    "vtt": ("text/vtt; charset=utf-8", captions.to_webvtt),
-    "txt": ("text/plain; charset=utf-8", captions.transcript),
-}
-
-
 class Captions(Editors):
     @extend_schema(responses={200: OpenApiResponse(OpenApiTypes.STR), 404: ErrorSerializer})
     def get(self, request: Request, generation_id: UUID, form: str) -> HttpResponse:
         """The captions as they are in the clip (vtt), or its words with the time of each paragraph (txt)."""
         row = self.one(request, generation_id)
-        if form not in _FORMS:
+        if form not in captions.FORMS:
             raise RequestNotFound(
                 "There are no captions of this form.", help="Ask for captions.vtt or captions.txt."
             )
-        kind, write = _FORMS[form]
+        kind, write = captions.FORMS[form]
         return HttpResponse(write(captions.of(row.produced())), content_type=kind)
