@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from byline.provenance import decode
 
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
 _SAVE_EVERY = 50
+_UNSEEN = 16
 _STATE = "state.pt"
 _KEY = 4  # the starter's latents hold every fourth frame, each by itself
 
@@ -118,32 +119,35 @@ def run(
     transformer = _with_lora(base.pipeline.transformer, given)
     parameters = [p for p in transformer.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=given.rate, betas=(0.9, 0.99), weight_decay=0.01)
-    losses: list[float] = []
     step = 0
     if state is not None:
         from peft import set_peft_model_state_dict
 
         set_peft_model_state_dict(transformer, state["lora"])
         optimiser.load_state_dict(state["optimiser"])
-        step, losses = state["step"], list(state["losses"])
+        step = state["step"]
     examples = _encoded(base, data, given)
+    shift = _shift(base.pipeline)
+    before = state["before"] if state is not None else _unseen(transformer, examples, given, shift)
     _log("finetune.started", given, facts, actor, step)
     while step < given.steps and not stop():
-        loss = _step(transformer, examples, given, step, _shift(base.pipeline))
+        loss = _step(transformer, examples, given, step, shift)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
-        losses.append(float(loss.detach()))
         step += 1
         if step % _SAVE_EVERY == 0 or step == given.steps:
-            _save(place, transformer, optimiser, step, losses, facts)
+            _save(place, transformer, optimiser, step, before, facts)
         progress(step / given.steps)
     if step < given.steps:
-        _save(place, transformer, optimiser, step, losses, facts)
+        _save(place, transformer, optimiser, step, before, facts)
         return None
     file = _write(base.pipeline, transformer, place, given)
-    made = recipe.card(given, facts["base"], facts["data"], losses, file)
+    made = recipe.card(given, facts["base"], facts["data"], file) | {
+        "loss_before": before,
+        "loss_after": _unseen(transformer, examples, given, shift),
+    }
     dataset.replace(place / "card.json", json.dumps(made, indent=1, sort_keys=True) + "\n")
     dataset.replace(place / "CARD.md", recipe.text(made, place))
     _log("finetune.finished", given, facts, actor, step, sha256=made["sha256"], licence=made["licence"])
@@ -305,8 +309,16 @@ def _step(transformer: Any, examples: _Examples, given: Recipe, step: int, shift
     return (out.float() - (noise - x0).to(device)).square().mean()
 
 
+def _unseen(transformer: Any, examples: _Examples, given: Recipe, shift: float) -> float:
+    """Mean loss over a few draws of noise and time that no step makes: of fit to the data, not of quality."""
+    torch = heavy.load("torch")
+    with torch.no_grad():
+        found = [float(_step(transformer, examples, given, given.steps + k, shift)) for k in range(_UNSEEN)]
+    return round(sum(found) / len(found), 5)
+
+
 def _save(
-    place: Path, transformer: Any, optimiser: Any, step: int, losses: Sequence[float], facts: dict[str, Any]
+    place: Path, transformer: Any, optimiser: Any, step: int, before: float, facts: dict[str, Any]
 ) -> None:
     from peft.utils import get_peft_model_state_dict
 
@@ -317,7 +329,7 @@ def _save(
             "lora": get_peft_model_state_dict(transformer),
             "optimiser": optimiser.state_dict(),
             "step": step,
-            "losses": list(losses),
+            "before": before,
             "facts": json.dumps(facts),
         },
         private,

@@ -91,11 +91,8 @@ def read(place: Path) -> Recipe:
     return Recipe(**{field.name: data[field.name] for field in fields(Recipe) if field.name in data})
 
 
-def card(
-    recipe: Recipe, base: Mapping[str, Any], data: Mapping[str, Any], losses: Sequence[float], file: Path
-) -> dict[str, Any]:
+def card(recipe: Recipe, base: Mapping[str, Any], data: Mapping[str, Any], file: Path) -> dict[str, Any]:
     """What stands beside the weights. `base` and `data` come from the job (finetune.py)."""
-    tenth = max(1, len(losses) // 10)
     with file.open("rb") as handle:
         sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
     return {
@@ -110,8 +107,6 @@ def card(
         "steps": recipe.steps,
         "recipe": asdict(recipe),
         "recipe_sha256": recipe.sha256,
-        "loss_first_tenth": round(sum(losses[:tenth]) / tenth, 5) if losses else None,
-        "loss_last_tenth": round(sum(losses[-tenth:]) / tenth, 5) if losses else None,
     }
 
 
@@ -146,7 +141,7 @@ LoRA weights, SHA-256 `{found["sha256"]}`.
 | steps, caption dropout | {found["steps"]}, {found["caption_dropout"]} |
 | recipe sha256 | `{found["recipe_sha256"]}` |
 | licence | {found["licence"]} |
-| training loss, first and last tenth | {found["loss_first_tenth"]}, {found["loss_last_tenth"]} |
+| loss on draws that no step used, before and after | {found["loss_before"]}, {found["loss_after"]} |
 
 The data came from:
 

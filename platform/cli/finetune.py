@@ -71,9 +71,7 @@ def _train(args: argparse.Namespace) -> int:
     made = finetune.run(recipe.Recipe(**values), actor=f"cli:{getpass.getuser()}", progress=_progress)
     assert made is not None
     sys.stdout.write(f"{made['file']}: sha256 {made['sha256']}\n  {made['licence']}\n")
-    sys.stdout.write(
-        f"  loss {made['loss_first_tenth']} -> {made['loss_last_tenth']} over {made['steps']} steps\n"
-    )
+    sys.stdout.write(f"  loss {made['loss_before']} -> {made['loss_after']} over {made['steps']} steps\n")
     return 0
 
 
