@@ -28,6 +28,7 @@ from byline.generation.engines.base import VideoTask  # noqa: E402
 from byline.generation.engines.wan import WanEngine  # noqa: E402
 
 GPU_ROWS = ("tax_gpu", "vs_diffusers_best", "share_of_limit", "vae_vs_fp32")
+LEAST_DB = 55  # of a half-precision decoder that counts
 PROMPTS = [prompt for prompt, _ in responsibility.PROMPTS]
 
 
@@ -51,7 +52,7 @@ def main() -> None:
     engine = WanEngine(DEVICE="cpu")
     if not results.has("vs_diffusers_cpu"):
         against_diffusers(results, engine, count)
-    if not results.has("vae_half_psnr"):
+    if not results.has("vae_vs_fp32_cpu"):
         autoencoder(results, engine)
     if not results.has("lossless_cpu_s"):
         lossy_modes(results, engine, count)
@@ -118,14 +119,20 @@ def autoencoder(results: Results, engine: WanEngine) -> None:
     torch = heavy.load("torch")
     engine.load()
     latents = clean_latents(engine, 2)
+    quickest = (0.0, "")
     for name in ("bfloat16", "float16"):
-        distances, speed = half_precision(torch, engine._pipeline.vae, latents, name)
-        metric = "vae_half_psnr" if name == "float16" else f"vae_{name}_psnr"
+        distances, faster = half_precision(torch, engine._pipeline.vae, latents, name)
         results.add(
-            metric, min(distances), unit="dB", better="higher", n=len(distances), low=min(distances),
-            high=max(distances), note=f"trained starter, {name} against float32, on its range; worst clip;"
-            f" {speed:.2f} times as fast on this CPU",
+            f"vae_{name}_psnr", min(distances), unit="dB", better="higher", n=len(distances),
+            low=min(distances), high=max(distances),
+            note=f"trained starter, {name} against float32, on its range; worst clip; {faster:.2f} times as fast",
         )  # fmt: skip
+        if min(distances) >= LEAST_DB:
+            quickest = max(quickest, (faster, name))
+    results.add(
+        "vae_vs_fp32_cpu", quickest[0] or None, unit="times as fast", better="higher", n=len(latents),
+        note=f"trained starter on this CPU in {quickest[1] or 'no half precision'}, at least {LEAST_DB} dB",
+    )  # fmt: skip
 
 
 def half_precision(torch: Any, vae: Any, latents: list[Any], name: str) -> tuple[list[float], float]:

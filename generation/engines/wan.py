@@ -37,6 +37,7 @@ from byline.generation.starter import keyframes, text, upscaler
 
 STARTER = Path(__file__).resolve().parent.parent / "starter" / "weights"
 STARTER_VERSION = "0.1"
+_DTYPES = ("auto", "float32", "bfloat16", "float16")
 MAX_STEPS, MAX_FRAMES = 100, 257  # bounds on what one task may cost
 CONTROLS = {
     *("prompt", "negative_prompt", "seed", "frames", "guidance", "guidance_end", "steps"),
@@ -51,6 +52,7 @@ class WanConfig:
     MODEL: str = "starter"
     DEVICE: str = "auto"  # "auto", "cpu", "cuda", "cuda:1"
     DTYPE: str = "auto"  # "auto", "float32", "bfloat16", "float16"
+    VAE_DTYPE: str = "auto"  # of the autoencoder alone; "auto" as DTYPE
     WIDTH: int = 112
     HEIGHT: int = 64
     FRAMES: int = 17
@@ -79,7 +81,8 @@ class WanConfig:
             (0 < self.FRAMES <= MAX_FRAMES and self.FRAMES % 4 == 1, "FRAMES must be 1 + 4k"),
             (0 < self.STEPS <= MAX_STEPS, f"STEPS must be 1 to {MAX_STEPS}"),
             (self.FPS > 0, "FPS must be above 0"),
-            (self.DTYPE in ("auto", "float32", "bfloat16", "float16"), "DTYPE is not known"),
+            (self.DTYPE in _DTYPES, "DTYPE is not known"),
+            (self.VAE_DTYPE in _DTYPES, "VAE_DTYPE is not known"),
             (re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.DEVICE) is not None, "DEVICE is not known"),
         )
 
@@ -328,7 +331,12 @@ class WanEngine:
                 help="MODEL must be a complete folder made by save_pretrained.",
             ) from error
         pipeline.set_progress_bar_config(disable=True)
-        self._record = {"device": device, "dtype": name, "lossy": []}
+        lossy = [f"dtype {c.DTYPE}, made in float32"] if c.DTYPE in ("bfloat16", "float16") else []
+        if c.VAE_DTYPE not in ("auto", name):
+            pipeline.vae.to(getattr(torch, c.VAE_DTYPE))
+            if c.VAE_DTYPE != "float32":
+                lossy.append(f"autoencoder in {c.VAE_DTYPE}, made for {name}")
+        self._record = {"device": device, "dtype": name, "lossy": lossy}
         return pipeline.to(device)
 
     @cached_property

@@ -16,6 +16,7 @@ from byline.audit.base.errors import ConfigurationError, InvalidInput
 from byline.generation.engines import attention, decoding, embeddings, loras, pool, previews
 from byline.generation.engines.base import Batching, EngineFailed, Operation, Streaming, VideoTask
 from byline.generation.engines.diffusion import DiffusionEngine
+from byline.generation.engines.wan import WanEngine
 
 NAME = "tiny-wan"
 TASK = VideoTask("a red ball moves left", seed=3)
@@ -126,6 +127,7 @@ def test_other_autoencoders_give_one_piece(shelf: kit.Shelf) -> None:
     task = kit.task(made.entry, Operation.TEXT_TO_VIDEO)
     (piece,) = made.stream(task)
     assert np.array_equal(piece, made.generate(task))
+    assert isinstance(WanEngine(), Streaming)
 
 
 # ---------------------------------------------------------------- previews
@@ -302,6 +304,18 @@ def test_half_precision_of_the_autoencoder_is_labelled_and_near(made: DiffusionE
     whole = DiffusionEngine(MODEL=NAME, VAE_DTYPE="float32")
     assert np.array_equal(whole.generate(TASK), plain)
     assert whole.record["lossy"] == []
+
+
+def test_the_starters_autoencoder_in_half_precision_is_labelled_and_near() -> None:
+    task = VideoTask("a red ball in the snow", seed=1, steps=2, frames=5)
+    plain = WanEngine(DEVICE="cpu").generate(task).astype(np.float64)
+    half = WanEngine(DEVICE="cpu", VAE_DTYPE="bfloat16")
+    near = half.generate(task)
+    assert half.record["lossy"] == ["autoencoder in bfloat16, made for float32"]
+    assert 10 * np.log10(255**2 / ((near - plain) ** 2).mean()) > 45  # eight bits of the result included
+    throughout = WanEngine(DEVICE="cpu", DTYPE="bfloat16")
+    throughout.load()
+    assert throughout.record["lossy"] == ["dtype bfloat16, made in float32"]
 
 
 def test_a_distilled_lora_is_labelled(tmp_path_factory: pytest.TempPathFactory) -> None:
