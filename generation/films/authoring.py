@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from byline.audit import log
@@ -355,5 +354,5 @@ def _carried(film: Film, current: FilmVersion, shots: Sequence[Shot]) -> list[in
 def _id(film_id: uuid.UUID | str) -> uuid.UUID:
     try:
         return uuid.UUID(str(film_id))
-    except (ValueError, ValidationError) as error:
+    except ValueError as error:
         raise FilmNotFound("There is no such film.") from error
