@@ -194,3 +194,23 @@ def test_one_wrong_digit_breaks_luhn(number: int) -> None:
 )
 def test_language_is_told(text: str, expected: str) -> None:
     assert language.reading(text) == expected
+
+
+def test_a_rule_may_ask_a_head_as_well() -> None:
+    """One word says little; without the heads a soft rule stands, a hard one leaves it to the held case."""
+
+    def with_scores(text: str, scores: dict[str, float] | None) -> set[str]:
+        return {hit.rule for hit in rules.evaluate(text, scores=scores)}
+
+    assert "sexual.explicit" not in with_scores("Nudist beach to close", {"sexual": 0.05})
+    assert "sexual.explicit" in with_scores("Nudist beach to close", {"sexual": 0.6})
+    assert "sexual.explicit" in with_scores("Nudist beach to close", None)
+    assert "minors.likeness" in with_scores("a teenager on a bed", {"sexual": 0.8})
+    assert "minors.likeness" not in with_scores("a teenager on a bed", {"sexual": 0.2})
+    assert "minors.likeness" not in with_scores("a teenager on a bed", None)
+    assert "minors.likeness" not in with_scores("a teenager was abused, the court heard", {"sexual": 0.8})
+
+
+def test_whoever_is_filmed_in_secret_is_protected() -> None:
+    assert hard("a hidden camera in the showers of the gym") == {"intimate_imagery"}
+    assert hard("hidden camera footage of a fox at night") == set()
