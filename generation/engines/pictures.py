@@ -38,6 +38,8 @@ def given(task: VideoTask, width: int, height: int, call: Call) -> dict[str, Any
         if "video" in call.names and len(masks) == 1:
             masks *= len(found.get("video", ()))
         found["mask"] = masks if "video" in call.names else masks[0]
+        if "video" in call.names and len(found.get("video", ())) == len(masks):
+            found["video"] = [_greyed(frame, mask) for frame, mask in zip(found["video"], masks, strict=True)]
     if task.references:
         found["references"] = [picture(reference, "reference") for reference in task.references]
     lengths = {
@@ -53,3 +55,9 @@ def given(task: VideoTask, width: int, height: int, call: Call) -> dict[str, Any
             f"this operation needs {', '.join(missing)}", help="Send it along with the prompt."
         )
     return found
+
+
+def _greyed(frame: Any, mask: Any) -> Any:
+    """The frame with mid grey where the mask is white, as the examples of the VACE pipeline have it (VACE:
+    arXiv 2503.07598); a model that is shown the old pixels tends to give them back."""
+    return Image.composite(Image.new("RGB", frame.size, (127, 127, 127)), frame, mask.convert("L"))

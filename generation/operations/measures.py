@@ -49,9 +49,9 @@ def structure(first: np.ndarray, second: np.ndarray) -> float:
         across, down = (cv2.Sobel(grey, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
         strong = cv2.GaussianBlur(cv2.magnitude(across, down), (0, 0), picture.shape[1] / 100)
         edges.append(np.asarray(strong, np.float64).ravel())
-    if min(float(one.std()) for one in edges) < 1e-6:
-        return 0.0
-    return float(np.corrcoef(np.stack(edges))[0, 1])
+    a, b = (one - one.mean() for one in edges)
+    both = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / both if both > 1e-6 else 0.0
 
 
 def steps(frames: np.ndarray) -> np.ndarray:
