@@ -1,8 +1,8 @@
 """Controls on the starter: do they do what they say, measured in the frames.
 
 `make bench-controls`. Six prompts of subjects and settings that the starter knows, one clip each of its own
-length; camera, brush, motion and effects work on the same clips. The camera is measured by alignment of
-grey values (controls_motion.py), which shares nothing with the code that moves pictures. Baselines: the
+length; camera, brush, motion and effects work on the same clips. The camera is measured on tracked
+corners (controls_motion.py), which shares nothing with the code that moves pictures. Baselines: the
 same clips without the control, other prompts for takes. Read the camera figures with the baseline beside
 them: what moves in a clip moves the measured camera, too. `BENCHFLAGS=--quick`: three prompts.
 """
@@ -61,20 +61,21 @@ def motion_amount(results: Results, shots: list[np.ndarray]) -> None:
 
 
 def camera_moves(results: Results, shots: list[np.ndarray]) -> None:
-    plain = [motion.ego(shot).move() for shot in shots]
-    right, wrong = 0, []
-    for name, shot in itertools.product(camera.MOVES, shots):
-        poses = [camera.in_move(name, i / (len(shot) - 1)) for i in range(len(shot))]
-        seen = motion.ego(camera.filmed(camera.enlarged(shot), poses)).move()
-        right += seen == name
-        if seen != name:
-            wrong.append(f"{name} as {seen}")
-    total = len(camera.MOVES) * len(shots)
-    results.add(
-        "camera.recognised", right / total, unit="share", better="higher", n=total,
-        baseline=float(np.mean([name == "static" for name in plain])),
-        note=f"baseline: clips without a move that are seen as static. Wrong: {'; '.join(wrong) or 'none'}",
-    )  # fmt: skip
+    plain = float(np.mean([motion.ego(shot).move() == "static" for shot in shots]))
+    for metric, still in (("camera.recognised_on_stills", True), ("camera.recognised_on_clips", False)):
+        wrong = []
+        for name, (number, shot) in itertools.product(camera.MOVES, enumerate(shots, start=1)):
+            frames = np.repeat(shot[:1], len(shot), 0) if still else shot
+            poses = [camera.in_move(name, i / (len(shot) - 1)) for i in range(len(shot))]
+            seen = motion.ego(camera.filmed(camera.enlarged(frames), poses)).move()
+            if seen != name:
+                wrong.append(f"{name} as {seen} (clip {number})")
+        total = len(camera.MOVES) * len(shots)
+        told = "first frames, repeated" if still else "baseline: clips without a move that are seen as static"
+        results.add(
+            metric, 1 - len(wrong) / total, unit="share of moves", better="higher", n=total,
+            baseline=None if still else plain, note=f"{told}. Wrong: {'; '.join(wrong) or 'none'}",
+        )  # fmt: skip
 
 
 def camera_words(results: Results, prompts: Sequence[str]) -> None:

@@ -1,7 +1,8 @@
 """Motion in finished frames, for bench/controls.py and the tests: of the camera, and of a region.
 
-The camera is found by aligning grey values directly (ECC, Evangelidis and Psarakis 2008) with an affine
-map, so it owes nothing to the code that moves pictures. Optical flow is DIS (Kroeger et al. 2016).
+The camera is a similarity fitted to tracked corners (Lucas-Kanade, RANSAC), so it owes nothing to the code
+that moves pictures. One large thing that moves before a plain ground looks like a camera to it. Optical
+flow is DIS (Kroeger et al. 2016).
 """
 
 import itertools
@@ -11,7 +12,6 @@ import cv2
 import numpy as np
 
 _WIDTH = 160
-_SURE = 0.3  # share of the correlation's peak
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def ego(shot: np.ndarray) -> Ego:
         shift = seen @ middle - middle[:2]
         x, y = x - shift[0] / width, y - shift[1] / height
         grown += 0.5 * np.log(max(1e-6, np.linalg.det(seen[:, :2])))
-        turn -= np.degrees(np.arctan2(seen[1, 0] - seen[0, 1], seen[0, 0] + seen[1, 1]))
+        turn -= np.degrees(np.arctan2(seen[1, 0], seen[0, 0]))
     return Ego(float(x), float(y), float(np.exp(grown)), float(turn))
 
 
@@ -74,18 +74,17 @@ def _small(frame: np.ndarray) -> np.ndarray:
 
 
 def _aligned(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The affine map, 2 x 3, from points of `one` to points of `other`; identity where none is found."""
-    start = np.eye(2, 3, dtype=np.float32)
-    window = cv2.createHanningWindow(one.shape[::-1], cv2.CV_32F)
-    shift, sure = cv2.phaseCorrelate(one.astype(np.float32), other.astype(np.float32), window)
-    if sure > _SURE:  # a large step is too far for ECC alone
-        start[:, 2] = shift
-    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-5)
-    try:
-        found = cv2.findTransformECC(one, other, start, cv2.MOTION_AFFINE, stop, None, 5)[1]
-    except cv2.error:  # too little to see in it
+    """The similarity, 2 x 3, from points of `one` to points of `other`; identity where none is found."""
+    corners = cv2.goodFeaturesToTrack(one, 300, 0.005, 4)
+    if corners is None:  # too little to see in it
         return np.eye(2, 3)
-    return np.asarray(found, dtype=np.float64)
+    there, seen, _ = cv2.calcOpticalFlowPyrLK(one, other, corners, np.empty_like(corners))
+    kept = seen.ravel() == 1
+    cv2.setRNGSeed(7)
+    found, _ = cv2.estimateAffinePartial2D(
+        corners[kept], there[kept], method=cv2.RANSAC, ransacReprojThreshold=0.6
+    )
+    return np.eye(2, 3) if found is None else np.asarray(found, dtype=np.float64)
 
 
 def _flows(shot: np.ndarray) -> list[np.ndarray]:
