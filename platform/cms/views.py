@@ -20,6 +20,7 @@ from wagtail.blocks import ChooserBlock
 from byline.audit.base.errors import BylineError
 from byline.generation import rewrites, states, store, submit
 from byline.generation.models import GenerationRequest
+from byline.generation.quality import record
 from byline.platform.api.serializers import GenerationSerializer
 from byline.platform.api.views import visible_to
 from byline.platform.cms import reasons, wishes
@@ -131,6 +132,7 @@ class ProgressView(WagtailAdminTemplateMixin, TemplateView):
             data=_status(found),
             terminal=found.state in states.AT_REST,
             heard=_heard(found),
+            quality=record.of(found) if found.result else None,
             made=_made(found),
             refusal=reasons.of(found, self.request.user.get_username()),
             **kwargs,
