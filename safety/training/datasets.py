@@ -157,11 +157,9 @@ def _table(file: Path) -> Iterator[dict[str, str]]:
 
 def _hatecheck(data: Path) -> Iterator[Row]:
     for case in _table(data / "hatecheck" / "test_suite_cases.csv"):
-        name, hateful = case["functionality"], int(case["label_gold"] == "hateful")
+        hateful = int(case["label_gold"] == "hateful")
         # A plain insult without a group is not hate but may well be harassment: left unknown.
-        harmless = not hateful and not name.startswith(("target_indiv", "target_group", "profanity"))
-        labels = dict(ALL_CLEAR) if harmless else {"hate": hateful}
-        yield Row(case["test_case"], "hatecheck", name, labels, 0 if harmless else hateful or None)
+        yield Row(case["test_case"], "hatecheck", case["functionality"], {"hate": hateful}, hateful or None)
 
 
 def _davidson(data: Path) -> Iterator[Row]:

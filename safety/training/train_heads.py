@@ -27,14 +27,14 @@ from byline.safety.training.datasets import Row, load
 from byline.safety.training.fitting import Basis, Features, Fitted
 
 MIN_POSITIVES = 40  # below this a head would learn the examples, not the category
-BENIGN_RATE = 0.016  # joint share of everyday training texts at score 0.5
+BENIGN_RATE = 0.015  # joint share of everyday training texts at score 0.5
 HARD_AT_REVIEW = 0.03  # share of a category's hard negatives at score 0.5, at most
 HARD_AT_BLOCK = 0.02  # ... of any one source at score 0.9
 MIN_HARD = 100
 CALM_AT_BLOCK = 0.001  # share of everyday texts at score 0.9
 MIN_SPREAD = 2.0  # logits from review to block: a head that parts few examples well is sure too soon
 FOLDS = 3
-_SOUNDS_HARMFUL = re.compile("harsh|^ask-|^talk-")
+_SOUNDS_HARMFUL = re.compile("harsh|^ask-harmless")
 
 
 def cross_fitted(space: Basis, features: Features, rows: Sequence[Row], labels: np.ndarray) -> np.ndarray:
@@ -121,8 +121,8 @@ def fit_all(rows: Sequence[Row], features: Features, out: Path, write: Callable[
 
 def _everyday(rows: Sequence[Row]) -> np.ndarray:
     """(N,) whether a row is an ordinary video prompt or news text: of VBench, or of a topic of ours that
-    has no harmful side. Contrast topics, those written to sound harmful, and questions would set the level
-    for texts that are rare in practice."""
+    has no harmful side. Contrast topics and those written to sound harmful would set the level for texts
+    that are rare in practice."""
     left_out = {r.group for r in rows if r.source == "own" and (r.unsafe or _SOUNDS_HARMFUL.search(r.group))}
     return np.array([r.source == "vbench" or (r.source == "own" and r.group not in left_out) for r in rows])
 
