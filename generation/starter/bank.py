@@ -26,7 +26,8 @@ CLIPS, STILLS, CAPTIONS = 500, 1000, 2  # of one shard
 PEOPLE = 0.28
 KEYS = 1 + (scenes.FRAMES - 1) // 4  # the autoencoder's latents are those of every fourth frame (train_vae)
 SUBJECT_WEIGHT = 2.0
-OFTEN = 0.2  # share of a batch of clips for left and right alone: one word apart, and learned last
+OFTEN = 0.3  # share of a batch of clips for motions alone whose opposite is a word away: learned last
+OPPOSITES = ("left", "right", "rise", "fall", "grow", "shrink")
 
 
 def _encode(fast: FastPass, drawn: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
@@ -52,7 +53,7 @@ def shard(
         drawn = [scenes.render(s, frames=KEYS if kind == "clips" else 1) for s in some]
         captions = [scenes.caption(s, rng) for s in some for _ in range(CAPTIONS)]
         if kind == "clips":
-            out["clips_often"] = np.array([k for k, s in enumerate(some) if s.motion in ("left", "right")])
+            out["clips_often"] = np.array([k for k, s in enumerate(some) if s.motion in OPPOSITES])
         words = np.concatenate(
             [text.embed(*language, captions[k : k + 64]).half().numpy() for k in range(0, len(captions), 64)]
         )

@@ -1,8 +1,9 @@
 """A reader of the starter's clips: which subject, colour, motion and setting does a clip show?
 
-A small network over five frames, trained on renders alone (train_probe.py), never on generated clips. It
-answers for bench/starter.py; what it says of drawn clips, clean and through the autoencoder, is the ceiling
-of what it can say of generated ones. It knows the vocabulary of the training set and nothing else.
+A small network, trained on renders alone (train_probe.py), never on generated clips: what is there it reads
+from the middle frame, how it moves from five. It answers for bench/starter.py; what it says of drawn clips
+after the autoencoder is the ceiling of what it can say of generated ones. It knows the vocabulary of the
+training set and nothing else.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def truth(scene: Scene) -> dict[str, str]:
 def network() -> Any:
     """Clips (N, 5, 3, 64, 112), 0..1 -> logits (N, classes of all heads)."""
     torch = heavy.load("torch")
-    nn = torch.nn
+    nn, functional = torch.nn, torch.nn.functional
 
     def layer(fro: int, to: int, stride: int, size: int = 3) -> list[Any]:
         return [nn.Conv2d(fro, to, size, stride, size // 2), nn.BatchNorm2d(to), nn.ReLU()]
@@ -50,28 +51,21 @@ def network() -> Any:
     class Probe(nn.Module):  # type: ignore[name-defined]
         def __init__(self) -> None:
             super().__init__()
-            self.frame = nn.Sequential(
-                *layer(3, 24, 2, 5), *layer(24, 48, 2), *layer(48, 64, 1), *layer(64, 96, 2)
+            self.look = nn.Sequential(
+                *layer(3, 24, 2, 5), *layer(24, 48, 2), *layer(48, 96, 1), *layer(96, 128, 2)
             )
-            self.look = nn.Sequential(*layer(96, 128, 1), nn.AdaptiveMaxPool2d(1), nn.Flatten())
             self.move = nn.Sequential(
-                *layer(96 * FRAMES, 64, 1, 1),
-                *layer(64, 64, 2),
-                nn.Flatten(),
-                nn.Linear(64 * 4 * 7, 96),
-                nn.ReLU(),
+                *layer(3 * FRAMES, 32, 2, 5), *layer(32, 48, 2), *layer(48, 64, 2), *layer(64, 64, 2)
             )
-            self.place = nn.Sequential(
-                nn.AdaptiveAvgPool2d((2, 3)), nn.Flatten(), nn.Linear(96 * 6, 64), nn.ReLU()
-            )
+            self.path = nn.Sequential(nn.Flatten(), nn.Linear(64 * 4 * 7, 128), nn.ReLU())
             self.drop = nn.Dropout(0.15)
-            self.heads = nn.Linear(128 + 96 + 64, sum(map(len, HEADS.values())))
+            self.heads = nn.Linear(128 + 128 * 6 + 128, sum(map(len, HEADS.values())))
 
         def forward(self, clips: Any) -> Any:
-            n = len(clips)
-            maps = self.frame(clips.flatten(0, 1)).unflatten(0, (n, FRAMES))
-            look = self.look(maps.flatten(0, 1)).unflatten(0, (n, FRAMES)).mean(1)
-            seen = torch.cat([look, self.move(maps.flatten(1, 2)), self.place(maps.mean(1))], 1)
+            middle = self.look(clips[:, FRAMES // 2])
+            what = functional.adaptive_max_pool2d(middle, 1).flatten(1)
+            where = functional.adaptive_avg_pool2d(middle, (2, 3)).flatten(1)
+            seen = torch.cat([what, where, self.path(self.move(clips.flatten(1, 2)))], 1)
             return self.heads(self.drop(seen))
 
     return Probe()

@@ -20,7 +20,7 @@ from byline.generation.starter.fast_vae import FastPass
 
 log = logging.getLogger(__name__)
 
-CLIPS, SOFT, BATCH, RATE = 6000, 2400, 32, 3e-3
+CLIPS, SOFT, BATCH, RATE = 5000, 1000, 32, 3e-3
 _PEOPLE = 0.25
 
 

@@ -1,7 +1,7 @@
 """Train the upscaler: drawn scenes at 448x256 from their 112x64 version, as the autoencoder leaves it.
 
 `train` keeps a pool of pairs: the picture, and the decoder's frame of its latents with noise of up to a
-fifth of their spread, since a generated clip's latents are never clean.
+tenth of their spread, since a generated clip's latents are never clean.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from byline.audit.base import heavy
 from byline.generation.starter import scenes
 from byline.generation.starter.bank import PEOPLE
 from byline.generation.starter.fast_vae import FastPass
-from byline.generation.starter.upscaler import FACTOR, network, save
+from byline.generation.starter.upscaler import FACTOR, PART, load, network, save
 
 log = logging.getLogger(__name__)
 
 POOL, BATCH, RATE = 150, 6, 1.5e-3
 CROP = 48  # pixels of the small frame
-MAX_NOISE = 0.2  # of the latents' spread
+MAX_NOISE = 0.1  # of the latents' spread
 
 
 def pairs(vae: Any, rng: np.random.Generator, count: int) -> tuple[Any, Any]:
@@ -46,7 +46,7 @@ def pairs(vae: Any, rng: np.random.Generator, count: int) -> tuple[Any, Any]:
 
 
 def train(run: Path, minutes: float, seed: int = 0) -> None:
-    """Train for `minutes` with DIR/vae; writes DIR/upscaler/model.safetensors."""
+    """Train for `minutes` with DIR/vae; writes DIR/upscaler/model.safetensors, and goes on from it."""
     torch, diffusers = heavy.load("torch"), heavy.load("diffusers")
     functional = torch.nn.functional
     torch.manual_seed(seed)
@@ -54,6 +54,9 @@ def train(run: Path, minutes: float, seed: int = 0) -> None:
     vae = diffusers.AutoencoderKLWan.from_pretrained(run / "vae").eval().requires_grad_(False)
     small, large = pairs(vae, rng, POOL)
     model = network().to(memory_format=torch.channels_last)
+    known = run / PART
+    if known.is_file():
+        model.load_state_dict(load(known).state_dict())
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.0)
     began, step, running = time.monotonic(), 0, 0.0
     while (done := (time.monotonic() - began) / (minutes * 60)) < 1:
@@ -80,8 +83,8 @@ def train(run: Path, minutes: float, seed: int = 0) -> None:
             small, large = torch.cat([small, more[0]])[-3000:], torch.cat([large, more[1]])[-3000:]
         if step % 100 == 0:
             log.info("upscaler step %d %.0fs loss %.4f", step, done * minutes * 60, running)
-            save(model, run / "upscaler" / "model.safetensors")
-    save(model, run / "upscaler" / "model.safetensors")
+            save(model, known)
+    save(model, known)
     fresh = pairs(vae, np.random.default_rng(seed + 32), 40)
     with torch.inference_mode():
         y, x = fresh[1].float() / 127.5 - 1, fresh[0].float() / 127.5 - 1
