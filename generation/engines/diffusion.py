@@ -21,12 +21,13 @@ from typing import Any
 import numpy as np
 
 from byline.audit.base import heavy
-from byline.audit.base.errors import ConfigurationError, InvalidInput
+from byline.audit.base.errors import InvalidInput
 from byline.generation.engines import config as settings
 from byline.generation.engines import (
     decoding,
     embeddings,
     families,
+    loading,
     loras,
     options,
     pictures,
@@ -251,7 +252,7 @@ class DiffusionEngine:
             "prompt_heeded": "prompt" in call.names,
             "batch": len(tasks),
             "steps": steps,
-            **_tokens(pipeline, tasks[0].prompt if "prompt" in call.names else "", arguments),
+            **loading.tokens(pipeline, tasks[0].prompt if "prompt" in call.names else "", arguments),
         }
         generators = [torch.Generator("cpu").manual_seed(task.seed) for task in tasks]
         arguments = arguments | {"generator": generators if len(tasks) > 1 else generators[0]}
@@ -400,20 +401,13 @@ class DiffusionEngine:
             heavy.load("torch").cuda.empty_cache()  # nothing without a GPU
 
     def _pipeline(self, operation: Operation) -> Any:
-        """The pipeline of one operation. The entry's first one is loaded; others share its parts and
-        its settings. (`from_pipe` would share them too, but casts everything to float32.)"""
+        """The pipeline of one operation. The entry's first one is loaded; others share its parts."""
         first = self.entry.operations[0]
         if first not in self._pipelines:
             self._pipelines[first] = self._load(_pipeline_class(self._call(first)))
         if operation not in self._pipelines:
-            base, kind = self._pipelines[first], _pipeline_class(self._call(operation))
-            wanted = inspect.signature(kind.__init__).parameters
-            known = {name: value for name, value in base.config.items() if not name.startswith("_")}
-            made = kind(
-                **{name: value for name, value in (known | base.components).items() if name in wanted}
-            )
-            made.set_progress_bar_config(disable=True)
-            self._pipelines[operation] = made
+            kind = _pipeline_class(self._call(operation))
+            self._pipelines[operation] = loading.sibling(self._pipelines[first], kind)
         return self._pipelines[operation]
 
     def _load(self, kind: Any) -> Any:
@@ -422,38 +416,9 @@ class DiffusionEngine:
             raise WeightsChanged(
                 f"{self.entry.id} was pulled again while this process ran", help="Restart the worker."
             )
-        torch, diffusers = heavy.load("torch"), heavy.load("diffusers")
-        for library in (diffusers, heavy.load("transformers")):
-            library.utils.logging.disable_progress_bar()
-        e, place = self.entry, weights.folder(self.entry)
+        torch, e = heavy.load("torch"), self.entry
         dtype = getattr(torch, self.config.dtype(e, self.config.device(torch)))
-        shared = {"use_safetensors": e.weight_format == "safetensors" or None, "local_files_only": True}
-        try:
-            parts: dict[str, Any] = {}
-            for name, part in e.parts.items():
-                special = e.variant if any((place / name).glob(f"*.{e.variant}.*")) else None
-                parts[name] = getattr(diffusers, part.kind).from_pretrained(
-                    place / name, dtype=dtype, variant=special, **shared
-                )
-            takes = inspect.signature(kind.__init__).parameters
-            pipeline = kind.from_pretrained(
-                str(place),
-                dtype={"default": dtype} | dict.fromkeys(e.float32_parts, torch.float32),
-                variant=e.variant or None,
-                **shared,
-                **parts,
-                **{name: None for name in e.without if name in takes},
-            )
-        except (OSError, ValueError, TypeError, RuntimeError) as error:
-            raise ConfigurationError(
-                f"the files of {e.id} do not make a {kind.__name__} ({type(error).__name__})",
-                help=f"Run `byline models check {e.id}`; then compare the registry's entry with the model.",
-            ) from error
-        if e.scheduler:
-            chosen = dict(e.scheduler)
-            scheduler = getattr(diffusers, chosen.pop("class"))
-            pipeline.scheduler = scheduler.from_config(pipeline.scheduler.config, **chosen)
-        pipeline.set_progress_bar_config(disable=True)
+        pipeline = loading.pipeline(e, kind, dtype)
         loras.apply(pipeline, self._loras)
         lossy = [f"few steps by the LoRA {a.name}" for a, _ in self._loras if a.distilled]
         self._record = options.apply(pipeline, e, self.config, torch) | {
@@ -480,22 +445,6 @@ def sizes(entry: ModelEntry) -> str:
     """The valid sizes in words."""
     native = ", ".join(f"{width} x {height}" for width, height in entry.sizes)
     return native if entry.fixed_size else f"multiples of {entry.size_multiple}; native are {native}"
-
-
-def _tokens(pipeline: Any, prompt: str, arguments: Mapping[str, Any]) -> dict[str, int]:
-    """How long the prompt is to the model, and how much of it the encoder that reads most will read:
-    pipelines cut the rest without a word, so the record must say it."""
-    found = []
-    for name, tokenizer in pipeline.components.items():
-        if name.startswith("tokenizer") and tokenizer is not None and prompt:
-            length = len(tokenizer(prompt)["input_ids"])
-            found.append(
-                (min(length, arguments.get("max_sequence_length") or tokenizer.model_max_length), length)
-            )
-    if not found:
-        return {}
-    read, length = max(found)
-    return {"prompt_tokens": length, "prompt_tokens_read": read}
 
 
 def _equal(arguments: Mapping[str, Any], own: set[str]) -> dict[str, Any]:
