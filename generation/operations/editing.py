@@ -88,12 +88,12 @@ def propagate_edit(work: Work, inputs: Inputs) -> Made:
     """The change that an edited first frame (`first`) makes, on every frame of the clip, along its motion."""
     assert inputs.first is not None
     clip = fitting.clip_of(inputs.clip, inputs.clip_fps, MAX_CLIP_S)
-    if inputs.first.shape != clip.shape[1:]:
+    if not masks.same_shape(inputs.first.shape[:2], clip.shape[1:3]):
         raise InvalidInput(
-            "the edited frame has another size than the clip", help="Edit the clip's first frame."
+            "the edited frame has another shape than the clip", help="Edit the clip's first frame."
         )
     view = fitting.whole(clip[0], work.info, len(clip))
-    own, edited = view.material(clip), view.material(inputs.first[None])[0]
+    own, edited = view.material(clip), fitting.resized(inputs.first, view.size)
     work.check_cancelled()
     made = anchoring.carried(own, edited, np.ones(len(own)))
     facts = {

@@ -16,19 +16,32 @@ _MOST = 40.0  # grey levels that colours are moved at most; more is another scen
 
 
 def checked(mask: np.ndarray, frames: np.ndarray) -> np.ndarray:
-    """The mask as uint8 (T, h, w) of 0 and 255, one for each frame. InvalidInput when it does not fit."""
-    if mask.dtype != np.uint8 or mask.ndim not in (2, 3) or mask.shape[-2:] != frames.shape[1:3]:
+    """The mask as uint8 (T, h, w) of 0 and 255, one for each frame, in their size. InvalidInput when it has
+    another shape: it may have been painted at another size."""
+    height, width = frames.shape[1:3]
+    if mask.dtype != np.uint8 or mask.ndim not in (2, 3) or not same_shape(mask.shape[-2:], (height, width)):
         raise InvalidInput(
-            "the mask does not fit the picture", help="One channel, the picture's size, white may change."
+            "the mask does not fit the picture", help="One channel, the picture's shape, white may change."
         )
     if mask.ndim == 3 and len(mask) != len(frames):
         raise InvalidInput(
             "the mask has another number of frames than the clip", help="Send one, or as many."
         )
-    hard = np.where(mask >= 128, 255, 0).astype(np.uint8)
+    sized = [
+        cv2.resize(one, (width, height), interpolation=cv2.INTER_NEAREST)
+        for one in (mask if mask.ndim == 3 else mask[None])
+    ]
+    hard = np.where(np.stack(sized) >= 128, 255, 0).astype(np.uint8)
     if not hard.any():
         raise InvalidInput("the mask is empty: nothing may change", help="Paint what may change in white.")
     return np.ascontiguousarray(np.broadcast_to(hard, frames.shape[:3]))
+
+
+def same_shape(first: tuple[int, ...], second: tuple[int, ...]) -> bool:
+    """Whether two (height, width) have the same aspect, but for rounding."""
+    if min(*first, *second) < 1:
+        return False
+    return abs(np.log(first[0] * second[1] / (first[1] * second[0]))) < 2 / min(*first, *second)
 
 
 def alpha(mask: np.ndarray, feather: float) -> np.ndarray:

@@ -53,7 +53,7 @@ def test_a_mask_at_the_border_is_not_faded_there() -> None:
     "mask",
     [
         np.zeros((64, 112), np.uint8),  # nothing may change
-        np.full((10, 10), 255, np.uint8),  # another size
+        np.full((10, 10), 255, np.uint8),  # another shape
         np.full((3, 64, 112), 255, np.uint8),  # another length
         np.full((64, 112), 1.0),  # no eight bits
     ],
@@ -61,6 +61,15 @@ def test_a_mask_at_the_border_is_not_faded_there() -> None:
 def test_a_mask_that_does_not_fit_is_refused(mask: np.ndarray) -> None:
     with pytest.raises(InvalidInput):
         masks.checked(mask, kit.scene(1))
+
+
+def test_a_mask_may_be_painted_at_another_size() -> None:
+    mask = np.zeros((128, 224), np.uint8)
+    mask[:64] = 255
+    found = masks.checked(mask, kit.scene(1))
+    assert found.shape == kit.scene(1).shape[:3]
+    assert (found[:, :32] == 255).all()
+    assert (found[:, 32:] == 0).all()
 
 
 @settings(max_examples=30, deadline=None)
