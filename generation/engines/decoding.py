@@ -39,33 +39,37 @@ def pieces(vae: Any, latents: Any, torch: Any) -> Iterator[list[np.ndarray]]:
     """
     unpatchify = heavy.load("diffusers.models.autoencoders.autoencoder_kl_wan").unpatchify
     shape = (1, vae.config.z_dim, 1, 1, 1)
-    with torch.no_grad():
-        latents = latents.to(vae.device, vae.dtype)
-        mean = torch.tensor(vae.config.latents_mean).view(shape).to(latents)
-        scale = 1.0 / torch.tensor(vae.config.latents_std).view(shape).to(latents)
-        vae.clear_cache()
-        try:
+
+    def decoded(number: int) -> _Copy:
+        first = {"first_chunk": True} if number == 0 else {}
+        vae._conv_idx = [0]
+        out = vae.decoder(
+            z[:, :, number : number + 1], feat_cache=vae._feat_map, feat_idx=vae._conv_idx, **first
+        )
+        if vae.config.patch_size is not None:
+            out = unpatchify(out, patch_size=vae.config.patch_size)
+        return _Copy(out, torch)
+
+    vae.clear_cache()
+    try:
+        with torch.no_grad():
+            latents = latents.to(vae.device, vae.dtype)
+            mean = torch.tensor(vae.config.latents_mean).view(shape).to(latents)
+            scale = 1.0 / torch.tensor(vae.config.latents_std).view(shape).to(latents)
             z = vae.post_quant_conv(latents / scale + mean)
-            waiting: _Copy | None = None
-            for number in range(z.shape[2]):
-                vae._conv_idx = [0]
-                first = {"first_chunk": True} if number == 0 else {}
-                out = vae.decoder(
-                    z[:, :, number : number + 1], feat_cache=vae._feat_map, feat_idx=vae._conv_idx, **first
-                )
-                if vae.config.patch_size is not None:
-                    out = unpatchify(out, patch_size=vae.config.patch_size)
-                copy = _Copy(out, torch)
-                if waiting is not None:
-                    yield waiting.finish()
-                waiting = copy
-                if not copy.overlaps:
-                    yield waiting.finish()
-                    waiting = None
+        waiting: _Copy | None = None
+        for number in range(z.shape[2]):
+            with torch.no_grad():  # not around the yield: the consumer's own work is none of ours
+                copy = decoded(number)
             if waiting is not None:
                 yield waiting.finish()
-        finally:
-            vae.clear_cache()
+            waiting = copy if copy.overlaps else None
+            if waiting is None:
+                yield copy.finish()
+        if waiting is not None:
+            yield waiting.finish()
+    finally:
+        vae.clear_cache()
 
 
 class _Copy:
