@@ -27,7 +27,7 @@ from byline.safety.training.datasets import Row, load
 from byline.safety.training.fitting import Basis, Features, Fitted
 
 MIN_POSITIVES = 40  # below this a head would learn the examples, not the category
-BENIGN_RATE = 0.015  # joint share of everyday training texts at score 0.5
+BENIGN_RATE = 0.01  # joint share of everyday training texts at score 0.5
 HARD_AT_REVIEW = 0.03  # share of a category's hard negatives at score 0.5, at most
 HARD_AT_BLOCK = 0.02  # ... of any one source at score 0.9
 MIN_HARD = 100
