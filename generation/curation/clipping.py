@@ -26,7 +26,7 @@ from byline.audit.base.errors import BylineError, MissingWeights
 from byline.generation.curation import cuts
 from byline.provenance import formats, jail
 
-MAX_BYTES = 2 << 30
+MAX_BYTES = 1 << 30  # its packets and the clips are held at once, within the jail's memory
 MAX_SECONDS = 900.0
 MAX_FRAMES = 20_000  # small pictures of all of them are held at once: half a gigabyte
 MAX_PIXELS = 4096 * 4096
@@ -76,7 +76,7 @@ class Divided:
 def divide(path: Path, *, shortest: float = 1.0, longest: float = 10.0) -> Divided:
     """The clips of anybody's file, by a jailed child. SourceRefused; MissingWeights without PySceneDetect."""
     if path.stat().st_size > MAX_BYTES:
-        raise SourceRefused("the file is larger than 2 GiB")
+        raise SourceRefused("the file is larger than 1 GiB")
     arguments = (str(shortest), str(longest))
     with (
         path.open("rb") as media,
