@@ -102,7 +102,8 @@ def _ends(task: VideoTask, frames: int) -> Given:
 def latent_keep(keep: np.ndarray, spatial: int) -> np.ndarray:
     """float32 (1 + (T - 1) / 4, h / spatial, w / spatial): 1 where every pixel behind a latent is kept."""
     frames, height, width = keep.shape
-    tiles = keep.reshape(frames, height // spatial, spatial, width // spatial, spatial).all(axis=(2, 4))
+    blocks = keep.reshape(frames, height // spatial, spatial, width // spatial, spatial)
+    tiles = np.asarray(blocks.all(axis=(2, 4)))
     groups = tiles[1:].reshape(-1, GROUP, *tiles.shape[1:]).all(axis=1)
     return np.concatenate([tiles[:1], groups]).astype(np.float32)
 
