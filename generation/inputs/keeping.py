@@ -4,10 +4,10 @@ Lossless: PNG for stills, H.264 RGB without quantisation for clips, 16-bit WAV f
 of our own making and authenticated when they are opened, so they are read in this process.
 """
 
+import contextlib
 import io
 import time
 import wave
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -47,17 +47,14 @@ def forget(row_id: UUID) -> bool:
     return sealed.forget(_place(row_id))
 
 
-def without_row(known: Callable[[UUID], bool]) -> int:
-    """Remove sealed files, an hour old or more, that `known` knows no row for; how many."""
-    removed = 0
+def settled() -> set[UUID]:
+    """Ids of what is kept and an hour old or more: whoever wrote one has written its row by now."""
+    found = set()
     for place in (conf.home() / "inputs").glob("*.sealed"):
-        try:
-            row_id = UUID(place.stem)
-        except ValueError:
-            continue
-        if time.time() - place.stat().st_mtime > _ORPHAN_AGE_S and not known(row_id):
-            removed += sealed.forget(place)
-    return removed
+        with contextlib.suppress(ValueError, FileNotFoundError):  # no id of ours, or forgotten just now
+            if time.time() - place.stat().st_mtime > _ORPHAN_AGE_S:
+                found.add(UUID(place.stem))
+    return found
 
 
 def _place(row_id: UUID) -> Path:

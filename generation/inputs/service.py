@@ -126,5 +126,6 @@ def expire() -> int:
     due = UploadedInput.objects.filter(forgotten_at=None, created_at__lt=oldest)[:100]
     for row in due:
         forget(row.pk, owner=row.owner, why="retention")
-    orphans = keeping.without_row(lambda pk: UploadedInput.objects.filter(pk=pk, forgotten_at=None).exists())
-    return len(due) + orphans
+    there = keeping.settled()
+    known = UploadedInput.objects.filter(pk__in=there, forgotten_at=None).values_list("pk", flat=True)
+    return len(due) + sum(keeping.forget(orphan) for orphan in there - set(known))

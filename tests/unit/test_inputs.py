@@ -1,6 +1,7 @@
 """Uploaded material: parsed in a jail, kept without its metadata and sealed, used by its owner alone."""
 
 import io
+import os
 import uuid
 import wave
 from pathlib import Path
@@ -159,6 +160,13 @@ def test_only_the_owner_uses_and_forgets_and_age_does_too(tmp_path: Path, settin
     with pytest.raises(roles.UnknownInput):
         roles.resolve(given, "image_to_video", "editor", {})
     assert not (conf.home() / "inputs" / f"{row.pk}.sealed").exists()
+    left = uuid.uuid4()
+    keeping.write(left, "mask", np.zeros((32, 32), np.uint8), 0.0)
+    place = conf.home() / "inputs" / f"{left}.sealed"
+    assert service.expire() == 0, "its row may be on its way"
+    os.utime(place, (1, 1))
+    assert service.expire() == 1, "a process was killed between file and row"
+    assert not place.exists()
     old = service.add(picture(tmp_path / "b.png"), "picture", owner="editor", **RIGHTS)
     assert service.expire() == 0
     settings.BYLINE = {**settings.BYLINE, "INPUT_RETENTION_DAYS": 1e-9}
