@@ -1,7 +1,7 @@
 """Debiasing: who is found, what is left alone, how it reads, how even the ledger gets, what clips show.
 
 `make bench-debias BENCHFLAGS="--data DIR --clips 180 --seconds 400 --keep DIR"`. Reserved prompts are
-three files in bench/data, frozen by their hashes and written, by this project, before the rules they
+four files in bench/data, frozen by their hashes and written, by this project, before the rules they
 measure; independent material is WinoBias' occupations and VBench's prompts below --data. `--clips N` makes N
 neutral prompts with the shipped starter twice with one seed, as written and balanced, as stills (`--moving`:
 as clips), and reads them with the starter's own probe; `--seconds` bounds the time, `--keep` goes on from
@@ -44,13 +44,17 @@ RESERVED = {
     "debias_reserved.yaml": "4b1b5441a63b2cdcb4b45ffdaf51de1a9009d95cdf341cef3bb90f523dd866b7",
     "debias_reserved_2.yaml": "b09f17913ee4328e0a09af66ae82b74b79afa943f36930c34e55487118d8aa72",
     "debias_reserved_3.yaml": "d17a8463113decdd28f32d81bbe907ca41bf9427ea6ea1a58a9d7d5e0722a8fb",
+    "debias_reserved_4.yaml": "650e4a853333506d7885aceef8bdb44536abded36f8e00c0ceef1e6a0f0a2b7e",
 }
 # What the sets said the first time they were run; mistakes were mended afterwards, so that today's
 # figures are no longer independent. Each set was written after the mends that the one before it led to.
 FIRST_RUN = {
-    "precision": "first runs: set 1 .929 (79 of 85), set 2 .880 (44 of 50), set 3 .899 (89 of 99)",
-    "recall": "first runs: set 1 .940 (79 of 84), set 2 .978 (44 of 45), set 3 .899 (89 of 99)",
-    "preserved": "first runs: set 1 .925 (74 of 80), set 2 .920 (46 of 50), set 3 .922 (83 of 90)",
+    "precision": "first runs: set 1 .929 (79 of 85), set 2 .880 (44 of 50), set 3 .899 (89 of 99), "
+    "set 4 .915 (65 of 71)",
+    "recall": "first runs: set 1 .940 (79 of 84), set 2 .978 (44 of 45), set 3 .899 (89 of 99), "
+    "set 4 .739 (65 of 88)",
+    "preserved": "first runs: set 1 .925 (74 of 80), set 2 .920 (46 of 50), set 3 .922 (83 of 90), "
+    "set 4 .944 (85 of 90)",
 }
 NEUTRAL = (
     "doctor",
