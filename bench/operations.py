@@ -90,7 +90,8 @@ def seams(bench: Bench) -> None:
             else:
                 source = bench.ask("text_to_video", Inputs(), info.frames / info.fps, seed)
                 clip, fps = source.shots[0], source.fps
-            found.append(bench.ask("extend", Inputs(clip=clip, clip_fps=fps), 1.0, seed).facts)
+            whole = len(clip) / fps + 1.0
+            found.append(bench.ask("extend", Inputs(clip=clip, clip_fps=fps), whole, seed).facts)
             other = cv2.resize(drawn(seed + 50)[0][0], clip.shape[2:0:-1])
             cuts.append(measures.continuity(clip, other[None]))
         tries = sum(facts["retries"] for facts in found)

@@ -23,7 +23,7 @@ from byline.generation.compose import film_seconds, overlays
 from byline.generation.controls import requests as controls
 from byline.generation.films.rows import Film, FilmStep
 from byline.generation.films.scenes import joined
-from byline.generation.inputs import roles
+from byline.generation.inputs import lasting, roles
 from byline.generation.models import GenerationRequest
 from byline.generation.states import State
 from byline.generation.transitions import move
@@ -73,12 +73,12 @@ def submit(
 
     `requester` names who asks, e.g. "user:7" or "cli". `seed` None draws one. `references` name
     voices or faces, checked against consents later. `options` are those of intake.py. `operation` is one
-    of byline.generation.operations and `inputs` maps its inputs to ids of what the requester uploaded
-    (inputs/roles.py). `take` is set by controls/takes.py. `rewrite` is the
-    proposal (rewrites.propose) that the editor accepts, edits (`edited_prompt`) or refuses (`debias`
-    False); the last two need `debias_reason`. A `film` comes with the `scenes` of a checked storyboard, in
-    place of prompt, voice-over and seconds (films/authoring.py). Raises ProposalGone, ReasonNeeded,
-    InvalidInput, or what an unknown profile or brand raises; nothing is written then.
+    of byline.generation.operations, and `inputs` maps its inputs to ids of what the requester uploaded
+    (inputs/roles.py); a clip or song may settle the `seconds` (inputs/lasting.py). `take` is set by
+    controls/takes.py. `rewrite` is the proposal (rewrites.propose) that the editor accepts, edits
+    (`edited_prompt`) or refuses (`debias` False); the last two need `debias_reason`. A `film` comes with
+    the `scenes` of a checked storyboard, in place of prompt, voice-over and seconds (films/authoring.py).
+    Raises ProposalGone, ReasonNeeded, InvalidInput, or what an unknown profile or brand raises; nothing is written then.
     """
     if not requester:
         raise InvalidInput("A request needs a requester.")
@@ -117,6 +117,7 @@ def submit(
         options=intake.options(options or {}),
     )
     row.inputs = roles.resolve(inputs or {}, operation, requester, row.options)
+    row.seconds = lasting.seconds(row, kit)
     controls.require(row)
     presentation.require_labels(row.options, kit)
     with transaction.atomic():

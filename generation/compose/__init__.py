@@ -125,6 +125,19 @@ def pictures_until(seconds: float, brand: Brand) -> float:
     return _shown(seconds, brand, filmed=True)[1]
 
 
+def continuous_seconds(seconds: float, brand: Brand) -> float:
+    """How much of one shot a clip of `seconds` shows at the shot's own speed, the closing fade included."""
+    until = pictures_until(seconds, brand)
+    return until + (_CROSS_FADE_S if until < seconds else 0.0)
+
+
+def clip_seconds(continuous: float, brand: Brand) -> float:
+    """How long a clip is that shows one shot of `continuous` seconds at its own speed."""
+    before_card = continuous - _CROSS_FADE_S
+    closes = brand.end_seconds > 0 and before_card >= brand.end_seconds + 1
+    return round(before_card + brand.end_seconds if closes else continuous, 3)
+
+
 def _shown(seconds: float, brand: Brand, *, filmed: bool) -> tuple[float, float]:
     """From when to when there are pictures: between the cards that there is time for."""
     end = brand.end_seconds if seconds >= 2 * brand.end_seconds + 1 else 0.0
@@ -145,7 +158,7 @@ def timeline(
     start = max(0.0, since - _CROSS_FADE_S)
     whole = until + (_CROSS_FADE_S if until < seconds else 0.0) - start
     if lengths:
-        overlap = transition.overlap(min(lengths))
+        overlap = transition.overlap(min(lengths)) if len(lengths) > 1 else 0.0
         shown = [length + overlap for length in lengths]
     else:
         overlap = transition.overlap(whole / len(own)) if len(own) > 1 else 0.0

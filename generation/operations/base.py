@@ -68,6 +68,10 @@ class OperationSpec:
     `action` is the C2PA action that describes it and `source_type` the IPTC type of the result: the
     composite one where the editor's own pixels are in the result. With `opens` the clip or picture is
     the parent ingredient (c2pa.opened comes first); otherwise given material is an input to a creation.
+
+    `lasts` says how long the result is: "" shots are shown as long as the clip needs, "seconds" exactly
+    `Brief.seconds`, "clip" as long as the clip where there is one, "clip+seconds" both together (then
+    `Brief.seconds` is the sum), "song" as `Brief.seconds`, but not longer than the song.
     """
 
     run: Run
@@ -78,6 +82,7 @@ class OperationSpec:
     action: str = "c2pa.created"
     source_type: str = GENERATED
     opens: bool = False
+    lasts: str = ""
 
 
 def require_inputs(name: str, spec: OperationSpec, inputs: Inputs) -> None:

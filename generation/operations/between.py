@@ -144,6 +144,7 @@ INTERPOLATE = OperationSpec(
     action="c2pa.edited",
     source_type=COMPOSITE,
     opens=True,
+    lasts="clip",
 )
 INFILL = replace(
     INTERPOLATE,

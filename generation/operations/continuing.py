@@ -81,15 +81,17 @@ def first_last_frame(work: Work, inputs: Inputs) -> Made:
 
 
 def extend(work: Work, inputs: Inputs) -> Made:
-    """The clip as it is, then `seconds` more of it, in one shot at the clip's own speed."""
+    """The clip as it is, then more of it until there are `seconds`, in one shot at the clip's own speed."""
     info, fps = work.info, inputs.clip_fps
     clip = fitting.clip_of(inputs.clip, fps, MAX_CLIP_S)
-    new = max(1, round(work.brief.seconds * fps))
+    new = round(work.brief.seconds * fps) - len(clip)
+    if new < 1:
+        raise InvalidInput("an extended clip is longer than the clip", help="Ask for more seconds.")
     view = fitting.whole(clip[0], info, len(clip) + new)
     own = view.material(clip)
     end = fitting.sampled(own[::-1], fps, info.fps)[: info.frames][::-1]
     known = view.to_engine(end)
-    made, links = chain.go_on(work, known, max(2, math.ceil(work.brief.seconds * info.fps)))
+    made, links = chain.go_on(work, known, max(2, math.ceil(new / fps * info.fps)))
     # The last known frame leads in, so that the first new one is at its place in time.
     added = fitting.retimed(view.visible(np.concatenate([known[-1:], made])), new + 1, view.size)
     fade = round(FADE_FRAMES * fps / info.fps)
@@ -140,12 +142,14 @@ IMAGE_TO_VIDEO = OperationSpec(
     required=("first",),
     controls=PASSED,
     source_type=COMPOSITE,
+    lasts="seconds",
 )
 FIRST_LAST_FRAME = replace(
     IMAGE_TO_VIDEO,
     run=first_last_frame,
     says="A clip that begins with one picture and ends with another.",
     required=("first", "last"),
+    lasts="",
 )
 EXTEND = OperationSpec(
     extend,
@@ -155,10 +159,12 @@ EXTEND = OperationSpec(
     action="c2pa.edited",
     source_type=COMPOSITE,
     opens=True,
+    lasts="clip+seconds",
 )
 LONG_VIDEO = OperationSpec(
     long_video,
     "One clip longer than the engine's own, of shots that go on from one another.",
     optional=("first",),
     controls=PASSED,
+    lasts="seconds",
 )

@@ -83,6 +83,7 @@ REMOVE_BACKGROUND = OperationSpec(
     action="c2pa.edited",
     source_type=ENHANCED,
     opens=True,
+    lasts="clip",
 )
 LIST_OBJECTS = replace(
     REMOVE_BACKGROUND,

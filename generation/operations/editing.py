@@ -198,8 +198,11 @@ VIDEO_TO_VIDEO = OperationSpec(
     action="c2pa.edited",
     source_type=COMPOSITE,
     opens=True,
+    lasts="clip",
 )
-RESTYLE = replace(VIDEO_TO_VIDEO, run=restyle, says="A still in another style.", required=("first",))
+RESTYLE = replace(
+    VIDEO_TO_VIDEO, run=restyle, says="A still in another style.", required=("first",), lasts=""
+)
 MODIFY_REGION = replace(
     VIDEO_TO_VIDEO,
     run=modify_region,

@@ -164,6 +164,7 @@ MUSIC_CUTS = replace(
     required=("song",),
     optional=("clip", "references"),
     controls=("cut_min_seconds", *PASSED),
+    lasts="song",
 )
 AUDIO_PULSE = replace(
     MUSIC_CUTS,

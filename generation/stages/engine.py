@@ -84,13 +84,16 @@ def _operation(
     request: Any, artefact: Artefact, fitted: Any, prompt: str, given: Given, step: Callable[[], str]
 ) -> tuple[list[Any], float, dict[str, Any]]:
     """What the operation makes of the prompt and the editor's own material."""
-    from byline.generation import operations
+    from byline.generation import brands, compose, operations
 
+    timed = bool(operations.OPERATIONS[request.operation].lasts)
     brief = operations.Brief(
         prompt=prompt,
         negative_prompt=artefact.produced["normalise"]["negative_prompt"],
         seed=request.seed,
-        seconds=request.seconds,
+        seconds=compose.continuous_seconds(request.seconds, brands.load(request.brand))
+        if timed
+        else request.seconds,
         controls=fitted.values,
     )
     words = request.operation.replace("_", " ")
@@ -102,6 +105,8 @@ def _operation(
         lambda fraction: artefact.progress(fraction, ", ".join(filter(None, (words, step())))),
         artefact.check_cancelled,
     )
+    if timed and all(len(shot) > 1 for shot in made.shots):  # played at their own speed, not to fill the time
+        artefact.memory["lengths"] = [len(shot) / made.fps for shot in made.shots]
     return made.shots, made.fps, dict(made.facts)
 
 

@@ -74,7 +74,7 @@ def test_a_model_that_refuses_the_last_frame_is_not_asked(shelf: kit.Shelf) -> N
     ("model", "by"), [("tiny-ltx", "last frame"), ("tiny-wan", "words alone"), ("tiny-mochi", "words alone")]
 )
 def test_a_clip_goes_on(shelf: kit.Shelf, model: str, by: str) -> None:
-    made = run(shelf, model, "extend", Inputs(clip=CLIP, clip_fps=8), 0.3)
+    made = run(shelf, model, "extend", Inputs(clip=CLIP, clip_fps=8), 1.2)
     assert np.array_equal(made.shots[0][: len(CLIP)], CLIP)
     assert {link["by"] for link in made.facts["links"]} == {by}
 

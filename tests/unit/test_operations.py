@@ -43,19 +43,20 @@ def inputs_for(name: str) -> Inputs:
 def run(
     name: str, engine: DrawingEngine | None = None, inputs: Inputs | None = None, **controls: Any
 ) -> Made:
-    seconds = controls.pop("seconds", 1.0)
+    seconds = controls.pop("seconds", LASTS.get(name, 1.0))
     wanted = brief(seconds, **(CONTROLS.get(name, {}) | controls))
     given = inputs_for(name) if inputs is None else inputs
     return make(name, engine or DrawingEngine(), wanted, given, lambda f: None, lambda: None)
 
 
+LASTS = {"extend": 2.0}  # a second more than the clip
 RUNS = sorted(set(OPERATIONS) - {"list_objects"})  # that one needs a model, see test_operations_cutout.py
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_every_operation_gives_frames_facts_and_rising_progress_and_repeats_them(name: str) -> None:
     seen: list[float] = []
-    wanted, given = brief(**CONTROLS.get(name, {})), inputs_for(name)
+    wanted, given = brief(LASTS.get(name, 1.0), **CONTROLS.get(name, {})), inputs_for(name)
     made = make(name, DrawingEngine(noise=3), wanted, given, seen.append, lambda: None)
     assert all(shot.dtype == np.uint8 and shot.ndim == 4 and shot.shape[3] == 3 for shot in made.shots)
     assert made.fps > 0
@@ -79,7 +80,14 @@ def test_every_operation_gives_frames_facts_and_rising_progress_and_repeats_them
 def test_another_seed_gives_others(name: str) -> None:
     engine, wanted = DrawingEngine(noise=3), CONTROLS.get(name, {})
     made = [
-        make(name, engine, brief(seed=seed, **wanted), inputs_for(name), lambda f: None, lambda: None)
+        make(
+            name,
+            engine,
+            brief(LASTS.get(name, 1.0), seed=seed, **wanted),
+            inputs_for(name),
+            lambda f: None,
+            lambda: None,
+        )
         for seed in (3, 4)
     ]
     assert not all(np.array_equal(a, b) for a, b in zip(made[0].shots, made[1].shots, strict=True))
@@ -100,7 +108,14 @@ def test_every_operation_stops_when_it_is_cancelled(name: str) -> None:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        make(name, DrawingEngine(), brief(**CONTROLS.get(name, {})), inputs_for(name), lambda f: None, cancel)
+        make(
+            name,
+            DrawingEngine(),
+            brief(LASTS.get(name, 1.0), **CONTROLS.get(name, {})),
+            inputs_for(name),
+            lambda f: None,
+            cancel,
+        )
 
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
@@ -152,7 +167,7 @@ def test_first_and_last_frame_are_the_given_pictures() -> None:
 
 
 def test_an_extended_clip_begins_with_the_clip_and_goes_on_without_a_jump() -> None:
-    made = run("extend", seconds=0.75)
+    made = run("extend", seconds=1.75)
     (shot,) = made.shots
     assert np.array_equal(shot[: len(CLIP)], CLIP)
     assert len(shot) == len(CLIP) + round(0.75 * 16)
@@ -188,6 +203,18 @@ def test_the_facts_name_how_a_link_was_led(operations: tuple[Operation, ...]) ->
         return
     by = {link["by"] for link in run("extend", engine).facts["links"]}
     assert by == {"last frame" if operations[0] is Operation.IMAGE_TO_VIDEO else "words alone"}
+
+
+def test_an_extension_is_longer_than_the_clip() -> None:
+    with pytest.raises(InvalidInput, match="longer"):
+        run("extend", seconds=0.5)
+
+
+@pytest.mark.parametrize("name", sorted(n for n, spec in OPERATIONS.items() if spec.lasts and n in RUNS))
+def test_it_lasts_as_long_as_the_specification_says(name: str) -> None:
+    made = run(name)
+    lasting = {"clip": len(CLIP) / 16, "clip+seconds": 2.0}.get(OPERATIONS[name].lasts, 1.0)
+    assert sum(len(shot) for shot in made.shots) / made.fps == pytest.approx(lasting, abs=1 / made.fps)
 
 
 def test_too_long_is_refused() -> None:
@@ -340,7 +367,7 @@ def test_nobodys_demographics_are_changed_on_a_real_picture(
 
     def attempt(prompt: str, face: bool) -> None:
         monkeypatch.setattr(depicted, "_face", lambda pictures: looked.append(len(pictures)) or face)
-        wanted = Brief(prompt, "", 1, 1.0, CONTROLS.get(name, {}))
+        wanted = Brief(prompt, "", 1, LASTS.get(name, 1.0), CONTROLS.get(name, {}))
         make(name, engine, wanted, inputs_for(name), lambda f: None, lambda: None)
 
     with pytest.raises(DepictedPerson):
