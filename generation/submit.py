@@ -78,7 +78,8 @@ def submit(
     controls/takes.py. `rewrite` is the proposal (rewrites.propose) that the editor accepts, edits
     (`edited_prompt`) or refuses (`debias` False); the last two need `debias_reason`. A `film` comes with
     the `scenes` of a checked storyboard, in place of prompt, voice-over and seconds (films/authoring.py).
-    Raises ProposalGone, ReasonNeeded, InvalidInput, or what an unknown profile or brand raises; nothing is written then.
+    Raises ProposalGone, ReasonNeeded, InvalidInput, or what an unknown profile or brand raises; nothing is
+    written then.
     """
     if not requester:
         raise InvalidInput("A request needs a requester.")
