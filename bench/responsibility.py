@@ -17,7 +17,7 @@ from typing import Any
 
 CORES = 2
 # What a studio without any of our duties would do as well; the stage `watermark` is split by its own clock.
-WORK = ("inputs", "speech", "engine", "enhance", "compose", "encode", "ready")
+WORK = ("inputs", "speech", "engine", "enhance", "compose", "keep", "encode", "ready")
 ENGINE = ("engine", "speech")
 PROMPTS = (
     ("a red ball moves left over the sea", "The tide comes in tonight. Move your boat before ten."),

@@ -10,7 +10,7 @@ from byline.audit import log
 from byline.audit.base.errors import InvalidInput
 from byline.generation import brands, intake, presentation, submit
 from byline.generation.controls import registry
-from byline.generation.models import MAX_SECONDS, GenerationRequest
+from byline.generation.models import FILM_SECONDS, GenerationRequest
 from byline.generation.renditions import editing, kept
 from byline.generation.renditions.kept import NotAMaster
 from byline.generation.states import State
@@ -69,10 +69,12 @@ def request(
     presentation.require_labels(chosen, kit)
     edit = editing.parse(parts, until=layout.until)
     seconds = editing.seconds(layout, edit, kit) if edit else master.seconds
+    if not 1 <= seconds <= FILM_SECONDS:
+        raise editing.BadEdit(f"The edited clip would last {seconds:.2f} s, not 1 to {FILM_SECONDS} s.")
     row = GenerationRequest(
         **{name: getattr(master, name) for name in _SAME},
         requester=requester,
-        seconds=min(seconds, MAX_SECONDS) if edit else seconds,
+        seconds=seconds,
         options=chosen,
         master=master,
         edit=[list(part) for part in edit],

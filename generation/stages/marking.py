@@ -78,7 +78,8 @@ def watermark(request: Any, artefact: Artefact) -> Outcome:
             path, pictures, fps, sound.samples, sound.rate, sound.cues, language,
             title=title, described=sound.described,
         )  # fmt: skip
-    kept_for_renditions = _keep(request, artefact, lengths, look.transition, brand)
+    with clock.part("keep"):
+        kept_for_renditions = _keep(request, artefact, lengths, look.transition, brand)
     return Outcome(
         Verdict.TRANSFORM,
         evidence={

@@ -105,6 +105,8 @@ def test_what_cannot_be_a_rendition_is_refused_and_nothing_is_written(make_clip:
         {"parts": [[0.5, 0.6]]},
         {"parts": ["a"]},
         {"parts": [[2, 1]]},
+        {"parts": [[0, 0.6]]},
+        {"parts": [[0, 1.0]] * 51},
         {"parts": [[0, float("nan")]]},
     ):
         with pytest.raises(InvalidInput):

@@ -44,7 +44,7 @@ def test_every_stage_of_the_pipeline_is_work_or_a_duty() -> None:
     from byline.generation.pipeline import STAGES
 
     names = {stage.name for stage in STAGES}
-    assert set(responsibility.WORK) - {"enhance", "compose", "encode"} <= names
+    assert set(responsibility.WORK) - {"enhance", "compose", "keep", "encode"} <= names
     duties = names - set(responsibility.WORK) - {"watermark"}
     assert {"moderate", "consent", "debias", "screen", "sign", "read_back"} <= duties
 
