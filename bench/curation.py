@@ -1,6 +1,6 @@
 """Curation: are cuts, fades and marks found, do clips stay within shots, what is accused wrongly?
 
-`make bench-curation` (`BENCHFLAGS=--quick` for a third). Material is drawn by bench/curation_reel.py; even
+`make bench-curation` (`BENCHFLAGS=--quick` for half of it). Material is drawn by bench/curation_reel.py; even
 seeds alone count, thresholds were chosen on odd ones. The baseline beside the cascade is PySceneDetect's
 content detector with its default threshold on every frame.
 """
@@ -160,7 +160,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true")
     given = parser.parse_args(argv)
     results = Results("curation", quick=given.quick)
-    many = 1 if given.quick else 3
+    many = 1 if given.quick else 2
     marks(results, range(2, 2 + 40 * many, 2))
     measures(results, range(2, 2 + 40 * many, 2))
     recordings(results, range(2, 2 + 8 * many, 2))
