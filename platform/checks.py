@@ -45,9 +45,9 @@ def check_setting_names(app_configs: _Apps = None, **_: Any) -> Iterable[CheckMe
     for name, default in conf.DEFAULTS.items():
         value = ours.get(name, default)
         number = isinstance(default, int | float) and not isinstance(default, bool)
-        if number and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
-            yield Error(f"BYLINE[{name!r}] must be a positive number.", id="byline.E003")
-        elif number and value == 0 and default != 0:  # 0 means something only where it is the default
+        plain = isinstance(value, int | float) and not isinstance(value, bool)
+        # 0 means something only where it is the default.
+        if number and not (plain and (value > 0 or value == default == 0)):
             yield Error(f"BYLINE[{name!r}] must be a positive number.", id="byline.E003")
         elif isinstance(default, dict) and not isinstance(value, dict):
             yield Error(f"BYLINE[{name!r}] must be a dictionary.", id="byline.E003")

@@ -9,10 +9,10 @@ import pytest
 
 from byline.generation import presentation
 from byline.generation.contracts import Artefact, Verdict
-from byline.generation.soundtrack import SpeechTooLong
 from byline.generation.engines.base import EngineInfo
 from byline.generation.operations import Inputs
 from byline.generation.operations.plain import MAX_SHOTS
+from byline.generation.soundtrack import SpeechTooLong
 from byline.generation.stages import engine as engine_stage
 from byline.generation.stages.inputs import Given
 from byline.generation.stages.sounding import MIN_MARKED_SPEECH_S, make
