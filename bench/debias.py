@@ -276,6 +276,9 @@ def outputs(results: Results, count: int, seconds: float, keep: Path | None, cli
     if not pairs:
         raise SystemExit("no time was left for a single pair")
     took = time.monotonic() - began
+    even = len(target.cells("adult"))  # the quota is exact at whole rounds of all combinations
+    if len(pairs) >= even:
+        pairs = pairs[: len(pairs) // even * even]
     what = f"{len(pairs)} pairs of {'clips' if clips else 'stills'}, {took:.0f} s of wall time in this run"
     nobody = [sum(getattr(pair, side) is None for pair in pairs) for side in ("before", "after")]
     worst: tuple[float, float, float, float, str] | None = None
