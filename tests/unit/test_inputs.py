@@ -5,6 +5,8 @@ import os
 import uuid
 import wave
 from pathlib import Path
+from runpy import run_path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,9 @@ from byline.audit.models import Entry
 from byline.generation import sealed
 from byline.generation.inputs import keeping, limits, parsing, roles, service
 from byline.generation.models import UploadedInput
+from byline.provenance import manifest, signing
 
+kit = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "provenance_kit.py")))
 RIGHTS = {"licence": "CC-BY-4.0", "source": "our own desk", "declared": True}
 
 
@@ -269,3 +273,18 @@ def test_the_api_says_what_is_wrong_with_an_upload(editor: Client, tmp_path: Pat
     sent = {"file": SimpleUploadedFile("a.png", good), **fields}
     assert browser.post("/api/v1/inputs", sent, headers={"X-CSRFToken": "a" * 32}).status_code == 201
     assert editor.post("/api/v1/inputs").json()["code"] == "no_file"
+
+
+def test_content_credentials_of_an_upload_are_read_in_the_jail(tmp_path: Path) -> None:
+    made = tmp_path / "in.png"
+    facts = manifest.ManifestFacts(
+        title="High tide",
+        asset_id="urn:uuid:9f6c2f4e-0f53-4a9f-9d1a-2f5f5d0c3b11",
+        software_version="0.1.0",
+        proof=kit.proof_for(kit.write_image(made)),
+        models=(manifest.ModelFact("m", "1", "moving pictures", licence="MIT"),),
+    )
+    signed = tmp_path / "signed.png"
+    signing.sign_file(made, signed, manifest.build(facts))
+    assert parsing.parse(signed, "picture").credentials == "signer unknown", "no root is trusted in there"
+    assert parsing.parse(made, "picture").credentials == "none"
