@@ -205,7 +205,7 @@ def _ceiling(some: list[scenes.Scene]) -> dict[str, float]:
 def consistency(results: Results, engine: WanEngine, quick: bool) -> None:
     """Change between neighbouring frames: of one clip, and of stills of the same prompt by other seeds."""
     ratios = []
-    for prompt, _ in asked()[:: 24 if quick else 6]:
+    for prompt, _ in asked()[:: 24 if quick else 12]:
         clip = engine.generate(VideoTask(prompt, seed=7)).astype(np.float32)
         stills = np.concatenate(
             [engine.generate(VideoTask(prompt, seed=100 + k, frames=1)) for k in range(4)]
@@ -224,7 +224,7 @@ def consistency(results: Results, engine: WanEngine, quick: bool) -> None:
 
 def step_table(results: Results, engine: WanEngine, quick: bool) -> None:
     """The same prompts in fewer steps."""
-    prompts = asked()[:: 12 if quick else 3]
+    prompts = asked()[:: 12 if quick else 6]
     for steps in (4, 8, 12, 20):
         right: dict[str, list[bool]] = {}
         began = time.monotonic()

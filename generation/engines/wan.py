@@ -36,7 +36,7 @@ from byline.generation.engines.base import (
 from byline.generation.starter import keyframes, text, upscaler
 
 STARTER = Path(__file__).resolve().parent.parent / "starter" / "weights"
-STARTER_VERSION = "0.1"
+STARTER_VERSION = "0.2"
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
 MAX_STEPS, MAX_FRAMES = 100, 257  # bounds on what one task may cost
 CONTROLS = {
@@ -57,7 +57,7 @@ class WanConfig:
     HEIGHT: int = 64
     FRAMES: int = 17
     FPS: float = 8.0
-    STEPS: int = 20
+    STEPS: int = 12
     GUIDANCE: float = 4.0
     MAX_TOKENS: int = 0  # 0: 24 with MiniLM, 512 otherwise
     LICENCE: str = ""

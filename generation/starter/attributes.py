@@ -27,7 +27,7 @@ HEADS: dict[str, tuple[str, ...]] = {
     "person": ("nobody", "somebody"),
     "gender": ("woman", "man"),
     "skin": ("light-skinned", "brown-skinned", "dark-skinned"),
-    "age": ("child", "adult", "older"),
+    "age": ("child", "young", "middle-aged", "older"),
 }
 FRAMES = 5
 MIN_ACCURACY = 0.9  # on held-back drawings as soft as generated frames; below, a gap of .05 is noise
@@ -35,20 +35,21 @@ SIZE = (64, 112)
 
 
 def network(torch: Any) -> Any:
-    """Frames (N, 3, 64, 112), 0..1 -> logits (N, 10): the heads one after the other."""
+    """Frames (N, 3, 64, 112), 0..1 -> logits (N, 11): the heads one after the other."""
     nn = torch.nn
 
     def block(fro: int, to: int, stride: int) -> list[Any]:
         return [nn.Conv2d(fro, to, 3, stride, 1), nn.BatchNorm2d(to), nn.ReLU()]
 
     return nn.Sequential(
-        *block(3, 16, 2),
-        *block(16, 32, 2),
-        *block(32, 64, 1),
-        *block(64, 96, 2),
+        *block(3, 24, 2),
+        *block(24, 48, 1),
+        *block(48, 64, 2),
+        *block(64, 96, 1),
+        *block(96, 128, 2),
         nn.AdaptiveMaxPool2d(1),
         nn.Flatten(),
-        nn.Linear(96, sum(map(len, HEADS.values()))),
+        nn.Linear(128, sum(map(len, HEADS.values()))),
     )
 
 
@@ -56,11 +57,10 @@ class PictogramAttributes:
     """The embedded classifier of people's attributes (`byline.safety.fairness.classifiers`)."""
 
     engines = ("byline-starter",)
-    # The starter draws one kind of adult: whoever is asked to be young or middle-aged is "adult".
     _VALUES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "gender": {"woman": ("woman",), "man": ("man",)},
         "skin": {name: (name,) for name in HEADS["skin"]},
-        "age": {"adult": ("young", "middle-aged"), "older": ("older",)},
+        "age": {name: (name,) for name in HEADS["age"][1:]},
     }
 
     def __init__(self, *, weights: str = "") -> None:
@@ -125,5 +125,5 @@ class PictogramAttributes:
         if found.pop("person") == "nobody":
             return None
         if found["age"] == "child":
-            found["age"] = "adult"  # a small adult: professions are drawn on adults only
+            found["age"] = "young"  # a small adult: professions are drawn on adults only
         return Reading({name: found[name] for name in self.values})

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 SCENES, CAPTIONS, BATCH, WIDTH = 10_000, 2, 128, 96
 BANK = 512  # other prompts that a clip is compared with
 ATTRIBUTES = ("setting", "motion", "subject", "colour", "gender", "age", "skin", "profession")
+NAMES = 96  # at most so many values of an attribute
 _NAMED = 0.3  # weight of naming the attributes
 _RATE = 2e-3
 
@@ -67,7 +68,7 @@ def build() -> Any:
             )  # fmt: skip
             self.seen = nn.Linear(256, WIDTH)
             self.said = nn.Sequential(nn.Linear(384, 256), nn.GELU(), nn.Linear(256, WIDTH))
-            self.named = nn.ModuleList([nn.Linear(256, 20) for _ in ATTRIBUTES])
+            self.named = nn.ModuleList([nn.Linear(256, NAMES) for _ in ATTRIBUTES])
             self.scale = nn.Parameter(torch.tensor(2.5))
 
         def features(self, frames: Any) -> Any:

@@ -20,7 +20,7 @@ from byline.generation.starter.fast_vae import FastPass
 
 log = logging.getLogger(__name__)
 
-CLIPS, SOFT, BATCH, RATE = 5000, 1000, 32, 3e-3
+CLIPS, SOFT, BATCH, RATE = 5000, 400, 48, 3e-3
 _PEOPLE = 0.25
 
 
@@ -101,7 +101,7 @@ def train(vae_folder: Path, file: Path, minutes: float, seed: int = 5) -> dict[s
     log.info("drawn")
     x = torch.from_numpy(clips).permute(0, 1, 4, 2, 3)
     truth = torch.from_numpy(labels)
-    model = probe.network()
+    model = probe.load(file).train().requires_grad_(True) if file.is_file() else probe.network()
     optimiser = torch.optim.AdamW(model.parameters(), RATE, weight_decay=1e-2)
     began, step = time.monotonic(), 0
     while (done := (time.monotonic() - began) / (minutes * 60)) < 1:
@@ -122,7 +122,7 @@ def train(vae_folder: Path, file: Path, minutes: float, seed: int = 5) -> dict[s
         step += 1
         if step % 100 == 0:
             log.info("probe step %d loss %.3f", step, loss.item())
-    fresh, known = draw(np.random.default_rng(seed + 1), 400)
+    fresh, known = draw(np.random.default_rng(seed + 1000), 400)
     told = {"clean": accuracy(model, fresh, known), "soft": accuracy(model, soften(fresh, vae), known)}
     from safetensors.torch import save_file
 
@@ -140,9 +140,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--vae", required=True, type=Path)
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--minutes", type=float, default=8.0)
+    parser.add_argument("--seed", type=int, default=5, help="another one to go on from FILE with other clips")
     given = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    train(given.vae, given.out, given.minutes)
+    train(given.vae, given.out, given.minutes, given.seed)
     return 0
 
 

@@ -87,7 +87,7 @@ def test_the_weights_are_small_and_half_precision() -> None:
     from safetensors import safe_open
 
     files = sorted(STARTER.glob("*/*.safetensors"))
-    assert {f.parent.name for f in files} == {"vae", "transformer"}
+    assert {f.parent.name for f in files} == {"vae", "transformer", "upscaler"}
     assert sum(f.stat().st_size for f in files) < 40e6
     for file in files:
         assert file.stat().st_size < 15e6
