@@ -24,6 +24,10 @@ class Ego:
     zoom: float
     roll: float
 
+    def beyond(self, other: "Ego") -> "Ego":
+        """What this motion has that another has not: both measured on the same contents."""
+        return Ego(self.x - other.x, self.y - other.y, self.zoom / other.zoom, self.roll - other.roll)
+
     def move(self) -> str:
         """The enumerated camera move that this is, by its largest part; static when nothing is."""
         parts = {
