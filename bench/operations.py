@@ -111,7 +111,7 @@ def edits(bench: Bench) -> None:
         mask = cv2.dilate(matte.max(axis=0), np.ones((25, 25)))
         found = bench.ask("modify_region", Inputs(clip=clip[:24], clip_fps=FPS, mask=mask), which=1)
         outside.append(measures.psnr(found.shots[0], clip[:24], mask == 0))
-        redrawn = bench.ask("video_to_video", Inputs(clip=clip, clip_fps=FPS), 2.0, strength=0.5)
+        redrawn = bench.ask("video_to_video", Inputs(clip=clip, clip_fps=FPS), 2.0)
         kept.append(redrawn.facts["structure"])
         size = redrawn.shots[0].shape[2:0:-1]
         places = np.linspace(0, len(clip) - 1, len(redrawn.shots[0])).astype(int)
@@ -128,7 +128,13 @@ def edits(bench: Bench) -> None:
     bench.add("modify_region.outside_psnr", outside, unit, "baseline: there in a clip redrawn whole", plain)
     bench.add("expand_canvas.inside_psnr", canvas, unit, "the picture itself")
     unit = "correlation of edges with the given clip"
-    bench.add("video_to_video.structure", kept, unit, "strength 0.5; baseline: with another clip", strange)
+    bench.add(
+        "video_to_video.structure",
+        kept,
+        unit,
+        "the engine's own strength; baseline: with another clip",
+        strange,
+    )
 
 
 def between(bench: Bench) -> None:

@@ -18,7 +18,7 @@ from byline.audit.base.errors import InvalidInput
 from byline.generation.engines.base import Operation, VideoTask, operation_of
 
 GROUP = 4  # frames behind one latent, after the first frame, which has its own
-STRENGTH = 0.7  # of video and image to image, where the task names none
+STRENGTH = 0.3  # of video and image to image, where the task names none; from 0.5 on little is kept
 OPERATIONS = (
     Operation.TEXT_TO_VIDEO,
     Operation.IMAGE_TO_VIDEO,

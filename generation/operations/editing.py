@@ -22,7 +22,6 @@ from byline.generation.operations.work import PASSED, Work
 MAX_CLIP_S = 60.0
 MAX_WINDOWS = 32
 OVERLAP = 4  # frames that two windows of a long clip share and fade over
-STRENGTH = 0.6
 FEATHER = 0.02  # of the picture's short side
 _ASPECT = re.compile(r"(\d{1,2}):(\d{1,2})")
 
@@ -31,17 +30,17 @@ def video_to_video(work: Work, inputs: Inputs) -> Made:
     """The clip in other words or another style; `strength` 0 keeps it, 1 forgets it."""
     info = work.info
     clip = fitting.clip_of(inputs.clip, inputs.clip_fps, MAX_CLIP_S)
-    strength = work.number("strength", STRENGTH, 0, 1)
+    strength = _strength(work)
     if not work.can(Operation.VIDEO_TO_VIDEO, "video"):
         raise InvalidInput(f"{info.name} does not redraw clips", help="`byline models list` shows which do.")
     heard = fitting.sampled(clip, inputs.clip_fps, info.fps)
     view = fitting.whole(clip[0], info, len(heard))
     own = view.material(heard)
-    made = _by_windows(work, view.to_engine(own), {"strength": strength})
+    made = _by_windows(work, view.to_engine(own), strength)
     shown = np.stack([view.from_engine(frame) for frame in made])
     facts = {
         "made_by": "model",
-        "strength": strength,
+        **(strength or {"strength": "the engine's own"}),
         "structure": round(float(np.mean([structure(a, b) for a, b in zip(own, shown, strict=True)])), 4),
     }
     return Made([shown], info.fps, facts)
@@ -50,20 +49,24 @@ def video_to_video(work: Work, inputs: Inputs) -> Made:
 def restyle(work: Work, inputs: Inputs) -> Made:
     """A still in another style, as one frame."""
     assert inputs.first is not None
-    strength = work.number("strength", STRENGTH, 0, 1)
+    strength = _strength(work)
     view = fitting.whole(inputs.first, work.info, 1)
     own = view.material(inputs.first[None])
     small = view.to_engine(own)
     if work.can(Operation.IMAGE_TO_IMAGE, "image", "still"):
-        made, how = work.run(still=True, image=small[0], strength=strength), "model"
+        made, how = work.run(still=True, image=small[0], **strength), "model"
     elif work.can(Operation.VIDEO_TO_VIDEO, "video"):
         held = np.repeat(small, work.info.frames, axis=0)
-        made = work.run(video=held, strength=strength)[work.info.frames // 2][None]
+        made = work.run(video=held, **strength)[work.info.frames // 2][None]
         how = "model, middle frame of a held picture"
     else:
         raise InvalidInput(f"{work.info.name} does not redraw pictures", help="Use another engine.")
     shown = view.from_engine(made[0])
-    facts = {"made_by": how, "strength": strength, "structure": round(structure(own[0], shown), 4)}
+    facts = {
+        "made_by": how,
+        **(strength or {"strength": "the engine's own"}),
+        "structure": round(structure(own[0], shown), 4),
+    }
     return Made([shown[None]], work.info.fps, facts)
 
 
@@ -103,6 +106,13 @@ def propagate_edit(work: Work, inputs: Inputs) -> Made:
         "warp_error": round(warp_error(made), 3),
     }
     return Made([made], inputs.clip_fps, facts)
+
+
+def _strength(work: Work) -> dict[str, Any]:
+    """The strength asked for; without one the engine takes its own, which fits its schedule."""
+    if work.brief.controls.get("strength") is None:
+        return {}
+    return {"strength": work.number("strength", 1, 0, 1)}
 
 
 def _material(inputs: Inputs, work: Work) -> tuple[np.ndarray, float]:
@@ -151,8 +161,8 @@ def _filled(
         small_mask = _small(view, allowed if still else fitting.sampled(allowed, fps, work.info.fps))
         return _by_windows(work, heard, {}, small_mask), "model, shown what lies around"
     if work.can(Operation.VIDEO_TO_VIDEO, "video"):
-        strength = work.number("strength", STRENGTH, 0, 1)
-        return _by_windows(work, heard, {"strength": strength}), "model, redrawn from the whole picture"
+        strength = _strength(work)
+        return _by_windows(work, heard, strength), "model, redrawn from the whole picture"
     raise InvalidInput(
         f"{work.info.name} does not change given pictures", help="`byline models list` shows which do."
     )
