@@ -14,6 +14,7 @@ import argparse
 import os
 import statistics
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -124,6 +125,38 @@ def _make(task: tuple[str, str, tuple[int, ...], int | None]) -> list[np.ndarray
     return [engine.generate(VideoTask(prompt, seed=seed, steps=steps)) for seed in seeds]
 
 
+def _clips(
+    prompts: list[tuple[str, scenes.Scene]],
+    model: str,
+    seeds: tuple[int, ...],
+    steps: int | None,
+    keep: Path | None,
+    workers: int,
+) -> Iterator[tuple[scenes.Scene, list[np.ndarray]]]:
+    """Each scene and its clips' key frames; those that `keep` holds of these weights are not made again."""
+    weights = WanEngine(MODEL=model).info.weights_sha256[:12]
+    files = [
+        keep / weights / f"{s.subject or s.profession}_{steps or 0}_{len(seeds)}.npz" if keep else None
+        for _, s in prompts
+    ]
+    missing = [k for k, file in enumerate(files) if file is None or not file.is_file()]
+    tasks = [(model, prompts[k][0], seeds, steps) for k in missing]
+    # A session each: where the scheduler shares by session, three workers count as three.
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=os.setsid) as pool:
+        made = pool.map(_make, tasks)
+        for k, (_, scene) in enumerate(prompts):
+            file = files[k]
+            if k not in missing:
+                with np.load(str(file)) as data:
+                    yield scene, list(data["frames"])
+                continue
+            clips = [clip[::4] for clip in next(made)]
+            if file:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                np.savez_compressed(file, frames=np.stack(clips))
+            yield scene, clips
+
+
 def follows(
     results: Results, model: str, quick: bool, steps: int | None, keep: Path | None, workers: int
 ) -> None:
@@ -132,15 +165,9 @@ def follows(
     right: dict[str, list[list[bool]]] = {}
     things: dict[str, list[list[bool]]] = {}
     misses = []
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        made = list(pool.map(_make, [(model, prompt, seeds, steps) for prompt, _ in prompts]))
-    for (_, scene), clips in zip(prompts, made, strict=True):
+    for scene, clips in _clips(prompts, model, seeds, steps, keep, workers):
         truth = probe.truth(scene)
         seen = probe.read(clips, READER)
-        if keep:
-            keep.mkdir(parents=True, exist_ok=True)
-            name = "_".join(filter(None, (scene.colour, scene.subject or scene.profession, scene.motion)))
-            np.savez_compressed(keep / f"{name}.npz", frames=np.stack([c[::4] for c in clips]))
         for head in ("subject", "setting", "colour", "motion"):
             if head in truth:
                 row = [s[head] == truth[head] for s in seen]
@@ -247,7 +274,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--model", default="starter", help="a folder in diffusers' layout")
     parser.add_argument("--steps", type=int, help="instead of the engine's own")
     parser.add_argument("--workers", type=int, default=2, help="processes that make clips")
-    parser.add_argument("--keep", type=Path, help="key frames of all clips and a list of misses go here")
+    parser.add_argument(
+        "--keep", type=Path, help="key frames of all clips are kept here, with a list of misses"
+    )
     given = parser.parse_args(argv)
     results = Results("starter", quick=given.quick)
     engine = WanEngine(MODEL=given.model)
