@@ -5,48 +5,93 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('byline_generation', '0005_films'),
+        ("byline_generation", "0005_films"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='generationrequest',
-            name='edit',
+            model_name="generationrequest",
+            name="edit",
             field=models.JSONField(blank=True, default=list),
         ),
         migrations.AddField(
-            model_name='generationrequest',
-            name='master',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='renditions', to='byline_generation.generationrequest'),
+            model_name="generationrequest",
+            name="master",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="renditions",
+                to="byline_generation.generationrequest",
+            ),
         ),
         migrations.CreateModel(
-            name='Opinion',
+            name="Opinion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('rater', models.CharField(max_length=150)),
-                ('up', models.BooleanField()),
-                ('tags', models.JSONField(blank=True, default=list)),
-                ('at', models.DateTimeField(auto_now=True)),
-                ('request', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='opinions', to='byline_generation.generationrequest')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("rater", models.CharField(max_length=150)),
+                ("up", models.BooleanField()),
+                ("tags", models.JSONField(blank=True, default=list)),
+                ("at", models.DateTimeField(auto_now=True)),
+                (
+                    "request",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="opinions",
+                        to="byline_generation.generationrequest",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('request', 'rater'), name='byline_gen_one_opinion')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("request", "rater"), name="byline_gen_one_opinion")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Preference',
+            name="Preference",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('rater', models.CharField(max_length=150)),
-                ('at', models.DateTimeField(auto_now=True)),
-                ('better', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='preferred', to='byline_generation.generationrequest')),
-                ('worse', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='not_preferred', to='byline_generation.generationrequest')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("rater", models.CharField(max_length=150)),
+                ("at", models.DateTimeField(auto_now=True)),
+                (
+                    "better",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="preferred",
+                        to="byline_generation.generationrequest",
+                    ),
+                ),
+                (
+                    "worse",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="not_preferred",
+                        to="byline_generation.generationrequest",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['at', 'pk'],
-                'constraints': [models.UniqueConstraint(fields=('better', 'worse', 'rater'), name='byline_gen_one_preference'), models.CheckConstraint(condition=models.Q(('better', models.F('worse')), _negated=True), name='byline_gen_two_takes')],
+                "ordering": ["at", "pk"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("better", "worse", "rater"), name="byline_gen_one_preference"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("better", models.F("worse")), _negated=True),
+                        name="byline_gen_two_takes",
+                    ),
+                ],
             },
         ),
     ]
