@@ -66,8 +66,7 @@ train-starter: install-dev
 	$(BIN)/python -m byline.generation.starter.train --stage vae-frames --out $(RUN) --minutes 20 --workers 3 --threads 1
 	$(BIN)/python -m byline.generation.starter.train --stage bank --out $(RUN) --shards 20 --workers 3 --threads 1
 	$(BIN)/python -m byline.generation.starter.train --stage dit --out $(RUN) --minutes 60 --workers 3 --threads 1
-	$(BIN)/python -m byline.generation.starter.train --stage vae-clips --out $(RUN) --minutes 27
-	$(BIN)/python -m byline.generation.starter.train --stage upscaler --out $(RUN) --minutes 12
+	$(BIN)/python -m byline.generation.starter.train --stage upscaler --out $(RUN) --minutes 26
 	$(BIN)/python -m byline.generation.starter.ship --run $(RUN)
 
 clean:

@@ -31,38 +31,40 @@ from byline.generation.starter import probe, scenes, train_probe, vocabulary
 
 READER = Path(__file__).parent / "data" / "starter_probe.safetensors"
 SEEDS = (11, 22, 33, 44)
-# Words that no caption of the training set uses for these things.
+# Words that no caption of the training set uses for these things. A prompt must fit the model's 24 tokens: a
+# first set of longer sentences ("A video showing a red ball: it heads off toward the right-hand side, up in a
+# clear blue sky.") lost its end, and its figures are in docs/starter.md.
 MOTIONS = {
-    "right": "heads off toward the right-hand side",
-    "left": "crosses over toward the left-hand side",
-    "rise": "climbs higher and higher",
-    "fall": "comes down toward the ground",
-    "bounce": "keeps bouncing up and down",
-    "spin": "is slowly turning round and round",
-    "grow": "becomes larger and larger",
-    "shrink": "becomes smaller and smaller",
+    "right": "is heading right",
+    "left": "is heading left",
+    "rise": "climbs higher",
+    "fall": "tumbles down",
+    "bounce": "keeps bouncing",
+    "spin": "is turning round",
+    "grow": "becomes larger",
+    "shrink": "becomes smaller",
     "shake": "is rocking from side to side",
-    "still": "does not move at all",
-    "wave": "lifts a hand and waves at us",
-    "jump": "keeps jumping up and down",
+    "still": "does not move",
+    "wave": "is waving at us",
+    "jump": "keeps jumping",
     "dance": "performs a dance",
     "talk": "is talking to us",
 }
 SETTINGS = {
-    "sky": "up in a clear blue sky",
+    "sky": "up in the clear sky",
     "night": "on a starry night",
-    "sunset": "while the sun goes down",
+    "sunset": "while the sun sets",
     "sea": "beside the sea",
-    "desert": "on hot desert sand",
-    "meadow": "on a green grassy lawn",
-    "city": "between the skyscrapers of a city",
-    "snow": "on a snowy winter day",
-    "forest": "surrounded by forest trees",
-    "room": "inside a room of a house",
-    "mountains": "with mountain peaks behind",
-    "underwater": "below the surface, under the water",
-    "space": "far away in outer space with stars and planets",
-    "stage": "in a theatre on the stage",
+    "desert": "on desert sand",
+    "meadow": "on a grassy lawn",
+    "city": "between city buildings",
+    "snow": "on a snowy day",
+    "forest": "between forest trees",
+    "room": "inside a room",
+    "mountains": "near mountain peaks",
+    "underwater": "below the water",
+    "space": "far out in space",
+    "stage": "on a theatre stage",
 }
 
 
@@ -80,7 +82,7 @@ def asked(quick: bool = False) -> list[tuple[str, scenes.Scene]]:
         article = "an" if noun[0] in "aeiou" else "a"
         out.append(
             (
-                f"A video showing {article} {noun}: it {MOTIONS[motion]}, {SETTINGS[setting]}.",
+                f"show us {article} {noun} that {MOTIONS[motion]} {SETTINGS[setting]}",
                 scenes.Scene(setting, motion, 3000 + k, subject, colour),
             )
         )
@@ -88,11 +90,11 @@ def asked(quick: bool = False) -> list[tuple[str, scenes.Scene]]:
     for k, profession in enumerate(vocabulary.PROFESSIONS):
         setting, motion = settings[(k * 3 + 1) % len(settings)], moves[k % len(moves)]
         gender = tuple(vocabulary.GENDERS)[k % 2]
-        move = MOTIONS[motion] if motion != "grow" else "walks toward us and becomes larger"
+        move = MOTIONS[motion] if motion != "grow" else "walks toward us"
         noun = vocabulary.PROFESSIONS[profession][0]
         out.append(
             (
-                f"A video showing a {gender} who is a {noun} and {move}, {SETTINGS[setting]}.",
+                f"show us a {gender} {noun} who {move} {SETTINGS[setting]}",
                 scenes.Scene(
                     setting,
                     motion,
