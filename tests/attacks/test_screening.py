@@ -113,7 +113,7 @@ def test_the_stage_rejects_it_whatever_the_other_checks_say(
         "normalise": {"voice_over": ""},
     }
     made.memory = {"shots": [shot], "speech": None}
-    asked = SimpleNamespace(profile="newsroom", brand="byline", references=[], options={})
+    asked = SimpleNamespace(profile="newsroom", brand="byline", references=[], options={}, scenes=[])
     outcome = screen(asked, made)
     chosen = policy.load()
     ruling = verdict.rule(outcome, excused=lambda name: chosen.may_be_unavailable("newsroom", name))
