@@ -34,6 +34,10 @@ MIN_HARD = 100
 CALM_AT_BLOCK = 0.001  # share of everyday texts at score 0.9
 MIN_SPREAD = 2.0  # logits from review to block: a head that parts few examples well is sure too soon
 FOLDS = 3
+# Open texts written after the fit that ships; a trial fit with them found less and reviewed more of the news
+# (docs/moderation.md), so they wait for the next tuning of the encoder.
+_LATER = re.compile(r"^(plain-|news-harsh-|video-harsh-words-calm$|ask-harmless-(three|four)$)")
+LEFT_TO_RULES = {"intimate_imagery"}  # blocked without exception, by rule alone: no head may widen that
 _SOUNDS_HARMFUL = re.compile("harsh|^ask-harmless")
 
 
@@ -89,13 +93,15 @@ def calibrate(
 
 def train(data: Path, out: Path, write: Callable[[str], Any]) -> None:
     """Read, fit, calibrate, write."""
-    rows, features = fitting.extract([r for r in load(data) if not r.reserved])
+    fitted = [r for r in load(data) if not r.reserved and not _LATER.search(r.group)]
+    rows, features = fitting.extract(fitted)
     fit_all(rows, features, out, write)
 
 
 def fit_all(rows: Sequence[Row], features: Features, out: Path, write: Callable[[str], Any]) -> None:
     weights = fitting.row_weights(rows)
-    names = [c for c in [*CATEGORIES, "any"] if (fitting.targets(rows, c) == 1).sum() >= MIN_POSITIVES]
+    names = [c for c in [*CATEGORIES, "any"] if c not in LEFT_TO_RULES]
+    names = [c for c in names if (fitting.targets(rows, c) == 1).sum() >= MIN_POSITIVES]
     write(f"{len(rows)} texts; heads: {', '.join(names)}\n")
     labels = np.stack([fitting.targets(rows, n) for n in names], axis=1)
     space = fitting.basis(features.points, weights)
