@@ -172,7 +172,7 @@ def test_a_celery_worker_killed_in_the_middle_is_replaced_by_the_next(environmen
     worker = start()
     try:
         deadline = time.monotonic() + 90
-        while row.state != "generating" or not row.message.startswith("shot"):
+        while row.state != "generating" or not row.message.startswith("text to video"):
             assert time.monotonic() < deadline, (row.state, row.stage)
             time.sleep(0.05)
             row.refresh_from_db()
