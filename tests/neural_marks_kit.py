@@ -64,7 +64,7 @@ class TinyTrustMarkEncoder(torch.nn.Module):
         self.register_buffer("patterns", patterns)
 
     def forward(self, image: torch.Tensor, secret: torch.Tensor) -> torch.Tensor:
-        missing = 10.0 * (2.0 * secret - 1.0) - _cells(image) @ self.patterns.T
+        missing = 16.0 * (2.0 * secret - 1.0) - _cells(image) @ self.patterns.T
         wave = (missing @ self.patterns / 1024.0).reshape(1, 1, 32, 32)
         return image + wave.repeat_interleave(8, 2).repeat_interleave(8, 3)
 
