@@ -57,14 +57,15 @@ def run(args: argparse.Namespace) -> int:
         raise InvalidInput("--out must name an .mp4 file", help="For example --out clip.mp4")
     if not keyring.path("log_vkey").exists():
         setup.ensure()
+    # The rows are read to the last line, so nothing is said after the services may have gone.
     with services(args.inline):
         requests, pairs = _make(args)
-    if args.report:
-        told = [describe(request) for request in requests]
-        report = told[0] if len(told) == 1 else {"takes": told, "similarity": pairs}
-        _write(args.report, json.dumps(report, indent=2).encode())
-    outs = [args.out.with_stem(f"{args.out.stem}-{n}") for n in range(1, len(requests) + 1)]
-    codes = list(map(finish, requests, outs if len(requests) > 1 else [args.out]))
+        if args.report:
+            told = [describe(request) for request in requests]
+            report = told[0] if len(told) == 1 else {"takes": told, "similarity": pairs}
+            _write(args.report, json.dumps(report, indent=2).encode())
+        outs = [args.out.with_stem(f"{args.out.stem}-{n}") for n in range(1, len(requests) + 1)]
+        codes = list(map(finish, requests, outs if len(requests) > 1 else [args.out]))
     for pair in pairs:
         one, other = pair["takes"]
         alike = ", alike" if pair["alike"] else ""
