@@ -26,7 +26,7 @@ PROMPTS = (
     ("a green car moves right in a city street", "The bridge is closed for repairs until the spring."),
     (
         "a white bird moves left over the desert",
-        "Storks are back early this year, and there are more of them.",
+        "Storks are back early this year. People in the north see more of them than before.",
     ),
 )
 Clip = Mapping[str, float]  # seconds by stage
