@@ -25,7 +25,12 @@ TASK = VideoTask("a red ball moves left", seed=3)
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kit.Shelf]:
-    return kit.Shelf(tmp_path_factory.mktemp("shelf"))
+    """One thread meanwhile: frames are compared to the last bit, and several threads add in any order."""
+    torch = heavy.load("torch")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield kit.Shelf(tmp_path_factory.mktemp("shelf"))
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)
